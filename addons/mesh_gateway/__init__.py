@@ -1,0 +1,1 @@
+"""The gateway: one brain that decides, and the ways through mitmproxy that carry."""

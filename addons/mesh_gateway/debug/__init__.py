@@ -1,0 +1,1 @@
+"""What an operator asks of a running gateway: commands and what a flow shows."""

@@ -1,0 +1,1 @@
+"""What happened: the exchange record, the access line, the metrics."""

@@ -1,0 +1,1 @@
+"""The gateway's side of mitmproxy: listeners, TLS and the flow path."""

@@ -1,0 +1,1 @@
+"""mitmproxy's HTTP layers, subclassed where a flow meets its upstream."""
