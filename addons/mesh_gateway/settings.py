@@ -16,8 +16,9 @@ from urllib.parse import urlsplit
 Network = IPv4Network | IPv6Network
 
 _DURATION_UNITS = {"ms": 0.001, "s": 1.0, "": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_SIZE_UNITS = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
+_SIZE_UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 _HOSTNAME = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)(\.(?!-)[a-z0-9-]{1,63}(?<!-))*")
+_BLANK = re.compile(r"[\s\x00-\x1f\x7f]")
 
 
 class SettingsError(ValueError):
@@ -40,7 +41,17 @@ class Setting:
     def option(self) -> str:
         return self.variable.lower()
 
-    def read(self, text: str) -> Any:  # noqa: ANN401 - each row has its own type; Settings names it
+    @property
+    def type(self) -> type[str | int | bool]:
+        """The type of the mitmproxy option; mitmproxy knows no durations, sizes or lists of networks."""
+        return {_flag: bool, _port: int, _count: int, _count_or_zero: int}.get(self.parse, str)
+
+    def to_option(self, text: str) -> str | int | bool:
+        """The option's value for a variable's text; raises SettingsError for a wrong one."""
+        value: str | int | bool = text if self.type is str else self.read(text)
+        return value
+
+    def read(self, text: str) -> Any:
         """The value of `text`; raises SettingsError for a wrong one."""
         try:
             return self.parse(text.strip())
@@ -51,28 +62,29 @@ class Setting:
 
 
 def _domain(text: str) -> str:
-    domain = text.lower().strip(".")
-    if not domain:
-        raise ValueError
+    domain = text.lower().removeprefix(".").removesuffix(".")
     if not _HOSTNAME.fullmatch(domain) or len(domain) > 253:  # noqa: PLR2004 - RFC 1035 2.3.4
         raise ValueError
+    if domain.rpartition(".")[2].isdecimal():
+        raise ValueError("an address has no names under it")  # WHATWG URL: a last label of digits makes an IPv4 address
     return domain
 
 
 def _backend(text: str) -> str:
     if text.startswith("file:"):
         if not text.removeprefix("file:"):
-            msg = "the path is missing"
-            raise ValueError(msg)
+            raise ValueError("the path is missing")
         return text
     return _http_url(text).rstrip("/")
 
 
 def _http_url(text: str) -> str:
+    # urlsplit drops tabs and newlines silently, and does not tell an empty query from none.
+    if _BLANK.search(text) or "?" in text or "#" in text:
+        raise ValueError("no blanks, no query, no fragment")
     url = urlsplit(text)
-    if url.scheme not in ("http", "https") or not url.hostname or url.query or url.fragment:
+    if url.scheme not in ("http", "https") or not url.hostname or url.port == 0:  # .port raises for one out of range
         raise ValueError
-    _ = url.port  # raises for a port out of range
     return text
 
 
@@ -80,8 +92,15 @@ def _optional(parse: Callable[[str], Any]) -> Callable[[str], Any]:
     return lambda text: parse(text) if text else None
 
 
+def _integer(text: str) -> int:
+    # int() also takes signs, underscores and other scripts' digits, and its own complaint says nothing of use.
+    if not re.fullmatch(r"[0-9]{1,15}", text):
+        raise ValueError
+    return int(text)
+
+
 def _port(text: str) -> int:
-    port = int(text)
+    port = _integer(text)
     if not 1 <= port <= 65535:  # noqa: PLR2004
         raise ValueError
     return port
@@ -92,7 +111,7 @@ def _optional_port(text: str) -> int | None:
 
 
 def _count(text: str) -> int:
-    count = int(text)
+    count = _integer(text)
     if count < 1:
         raise ValueError
     return count
@@ -104,7 +123,7 @@ def _count_or_zero(text: str) -> int:
 
 def parse_duration(text: str) -> float:
     """Seconds of `90`, `1.5s`, `500ms`, `5m`, `24h`, `7d`; raises ValueError for anything else or for less than 0."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?", text.lower())
+    match = re.fullmatch(r"([0-9]{1,12}(?:\.[0-9]{1,9})?)\s*(ms|s|m|h|d)?", text.lower())
     if not match:
         raise ValueError
     return float(match[1]) * _DURATION_UNITS[match[2] or ""]
@@ -119,10 +138,18 @@ def _positive_duration(text: str) -> float:
 
 def parse_size(text: str) -> int:
     """Bytes of `1048576`, `64k`, `32KiB`, `20GiB`; the units are binary. Raises ValueError for anything else."""
-    match = re.fullmatch(r"(\d+)\s*([bkmgt]?)(?:ib|b)?", text.lower())
+    match = re.fullmatch(r"([0-9]{1,15})\s*(?:b|([kmgt])(?:i?b)?)?", text.lower())
     if not match:
         raise ValueError
-    return int(match[1]) * _SIZE_UNITS[match[2]]
+    return int(match[1]) * _SIZE_UNITS[match[2] or ""]
+
+
+def _positive_size(text: str) -> int:
+    # 0 would refuse every request, and elsewhere often means "no limit": nobody means the first.
+    size = parse_size(text)
+    if size < 1:
+        raise ValueError
+    return size
 
 
 def _networks(text: str) -> tuple[Network, ...]:
@@ -130,7 +157,14 @@ def _networks(text: str) -> tuple[Network, ...]:
 
 
 def _address(text: str) -> str:
-    return str(ipaddress.ip_address(text)) if text else ""
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        raise ValueError from None  # its complaint repeats ours
+
+
+def _optional_address(text: str) -> str:
+    return _address(text) if text else ""
 
 
 def _flag(text: str) -> bool:
@@ -141,12 +175,26 @@ def _flag(text: str) -> bool:
     raise ValueError
 
 
-def _text(text: str) -> str:
+def _email(text: str) -> str:
+    # RFC 8555 7.3 leaves the judgement to the CA; this finds a forgotten @ and two addresses in one.
+    if text and not re.fullmatch(r"[^@\s,;]+@[^@\s,;]+", text):
+        raise ValueError
+    return text
+
+
+def _folder_name(text: str) -> str:
+    if "/" in text or text in (".", ".."):
+        raise ValueError
     return text
 
 
 def _path(text: str) -> Path:
-    return Path(text).expanduser()
+    if not text:
+        raise ValueError
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:  # a numeric user of a container, without HOME
+        raise ValueError("the home folder is not known") from error
 
 
 def _name(text: str) -> str:
@@ -161,23 +209,24 @@ _A_PORT = "a port from 1 to 65535"
 _NETWORKS = "a comma-separated list of networks such as 10.0.0.0/8,fd00::/8"
 _FLAG = "true or false"
 
-
+# A table: one setting, one line.
+# fmt: off
 TABLE: tuple[Setting, ...] = (
     Setting("SERVER_DOMAIN", "the domain that tenants live under, such as example.com", _domain, "", "Domain suffix of all tenants; required."),
     Setting("BACKEND_URL", "the resolution API's http(s) URL, or file:PATH of a routes file", _backend, "http://localhost:8192", "Resolution API; may have a path. `file:PATH` reads routes from a JSON or YAML file."),
-    Setting("BACKEND_NAMESERVER", "the IP address of one name server, or nothing", _address, "", "Name server that looks up the API's host name instead of the system's resolver."),
+    Setting("BACKEND_NAMESERVER", "the IP address of one name server, or nothing", _optional_address, "", "Name server that looks up the API's host name instead of the system's resolver."),
     Setting("CACHE_TTL", _A_DURATION, _positive_duration, "60", "How long a resolution stays fresh, unless its `routesTtl` is shorter."),
-    Setting("SSL_EMAIL", "an e-mail address, or nothing", _text, "", "ACME account address for automatic certificates."),
+    Setting("SSL_EMAIL", "an e-mail address, or nothing", _email, "", "ACME account address for automatic certificates."),
     Setting("PORT", _A_PORT, _port, "80", "Port for http."),
     Setting("SSL_PORT", "a port from 1 to 65535, or off", _optional_port, "443", "Port for https; listens when a certificate is at hand. `off` to disable."),
-    Setting("LISTEN_ADDRESS", "an IP address, or nothing for all", _address, "", "Address that the public ports listen on."),
+    Setting("LISTEN_ADDRESS", "an IP address, or nothing for all", _optional_address, "", "Address that the public ports listen on."),
     Setting("DEFAULT_BACKEND", "an http(s) URL, or nothing", _optional(_http_url), "", "Where names without a tenant go (landing page); empty answers 404."),
     Setting("ADMIN_PORT", "a port from 1 to 65535, or off", _optional_port, "9180", "Port of the admin listener: health, readiness, metrics."),
     Setting("ADMIN_ADDRESS", "an IP address", _address, "127.0.0.1", "Address of the admin listener."),
     Setting("TRUSTED_PROXIES", _NETWORKS, _networks, "", "Peers whose X-Forwarded-* and X-Mesh-* fields are honoured."),
     Setting("ROUTE_NETWORKS", _NETWORKS, _networks, "10.77.0.0/16", "Non-public networks that routes may point into; all others are refused."),
     Setting("CERT_DIR", "a folder", _path, "certificates", "Folder of certificates: `<name>/fullchain.pem` and `<name>/privkey.pem` each."),
-    Setting("DEFAULT_CERTIFICATE", "the name of a folder in CERT_DIR, or nothing", _text, "", "Certificate for clients with an unknown or no SNI; empty refuses them."),
+    Setting("DEFAULT_CERTIFICATE", "the name of a folder in CERT_DIR, or nothing", _folder_name, "", "Certificate for clients with an unknown or no SNI; empty refuses them."),
     Setting("UPSTREAM_CA_FILE", "a PEM file, or nothing for the system's", _optional(_path), "", "Certification authorities that upstream certificates are verified against."),
     Setting("STATE_DIR", "a folder", _path, "~/.local/state/mesh-router-gateway", "Folder for what should outlive a restart: the last good private CA."),
     Setting("STALE_TTL", _A_DURATION, parse_duration, "24h", "How old a resolution may be served while the API is down."),
@@ -194,10 +243,10 @@ TABLE: tuple[Setting, ...] = (
     Setting("HEADER_TIMEOUT", _A_DURATION, _positive_duration, "60", "Time for a client to send a whole request head."),
     Setting("KEEPALIVE_TIMEOUT", _A_DURATION, _positive_duration, "75", "Time an idle client connection is kept."),
     Setting("DRAIN_TIMEOUT", _A_DURATION, parse_duration, "30", "Time that running exchanges get to finish after SIGTERM."),
-    Setting("MAX_BODY_SIZE", _A_SIZE, parse_size, "20GiB", "Largest request body carried."),
-    Setting("MAX_HEADER_SIZE", _A_SIZE, parse_size, "32KiB", "Largest request head read."),
+    Setting("MAX_BODY_SIZE", _A_SIZE, _positive_size, "20GiB", "Largest request body carried."),
+    Setting("MAX_HEADER_SIZE", _A_SIZE, _positive_size, "32KiB", "Largest request head read."),
     Setting("MAX_HEADER_FIELDS", "a count of at least 1", _count, "100", "Most header fields read."),
-    Setting("MAX_TARGET_SIZE", _A_SIZE, parse_size, "8KiB", "Longest request target read."),
+    Setting("MAX_TARGET_SIZE", _A_SIZE, _positive_size, "8KiB", "Longest request target read."),
     Setting("MAX_CONNECTIONS", "a count of at least 1", _count, "8192", "Client connections at a time."),
     Setting("MAX_CONNECTIONS_PER_ADDRESS", "a count, or 0 for no limit", _count_or_zero, "0", "Client connections at a time from one address (trusted proxies excepted)."),
     Setting("MAX_EXCHANGES", "a count of at least 1", _count, "4096", "Requests in flight at a time; more are answered 503."),
@@ -206,6 +255,7 @@ TABLE: tuple[Setting, ...] = (
     Setting("NODE_NAME", "letters, digits, dots, dashes, at most 64", _name, "", "Name of this gateway towards loops (RFC 8586); the workers of one machine share it. Default: the host's name."),
     Setting("ACCESS_LOG", _FLAG, _flag, "true", "Write one JSON line per request to standard output."),
 )
+# fmt: on
 
 ROWS: Mapping[str, Setting] = {row.option: row for row in TABLE}
 
@@ -261,11 +311,21 @@ class Settings:
 def read_settings(values: Mapping[str, str]) -> Settings:
     """The settings of option name -> text; what is missing has its default.
 
-    Raises SettingsError for the first wrong value, in the table's order.
+    Raises SettingsError for the first wrong value, in the table's order, then for a port named twice.
     """
     texts = {row.option: values.get(row.option, row.default) for row in TABLE}
-    texts["node_name"] = texts["node_name"] or _host_name()
-    return Settings(**{row.option: row.read(texts[row.option]) for row in TABLE})
+    texts["node_name"] = texts["node_name"].strip() or _host_name()
+    settings = Settings(**{row.option: row.read(texts[row.option]) for row in TABLE})
+    _check_ports(settings)
+    return settings
+
+
+def _check_ports(settings: Settings) -> None:
+    owners: dict[int, str] = {}
+    ports = {"PORT": settings.port, "SSL_PORT": settings.ssl_port, "ADMIN_PORT": settings.admin_port}
+    for variable, port in ports.items():
+        if port is not None and (owner := owners.setdefault(port, variable)) != variable:
+            raise SettingsError(f"{variable} holds '{port}' but wants a port other than {owner}'s")
 
 
 def defaults_from(environment: Mapping[str, str]) -> dict[str, str]:

@@ -1,0 +1,41 @@
+"""Which layers does a new connection get? By the port it came in on, never by a guess at its bytes."""
+
+from mitmproxy.connection import Client
+from mitmproxy.proxy import commands, events, layer
+from mitmproxy.proxy.layers.tls import ClientTLSLayer
+
+from mesh_gateway.pipeline import Listener
+from mesh_gateway.proxy.flow_path.layer import GatewayHttpLayer
+from mesh_gateway.proxy.worker import Worker
+
+TLS_HANDSHAKE = 0x16  # RFC 8446 5.1: the content type of a ClientHello's record
+
+
+def port_of(client: Client) -> int | None:
+    """The port that a client connected to, by the listener's own word."""
+    return client.proxy_mode.custom_listen_port
+
+
+def choose_layer(next_layer: layer.NextLayer, worker: Worker) -> layer.Layer | None:
+    """The stack above the socket; None while the first byte has not come, and for a connection to be ended."""
+    context = next_layer.context
+    port = port_of(context.client)
+    first = next_layer.data_client()[:1]
+    if not first:
+        return None
+    is_tls = first[0] == TLS_HANDSHAKE
+    if is_tls != (port == worker.settings.ssl_port):
+        return Refusal(context)
+    if is_tls:
+        tls = ClientTLSLayer(context)
+        tls.child_layer = GatewayHttpLayer(context, worker)
+        return tls
+    listener = Listener.ADMIN if port == worker.settings.admin_port else Listener.PUBLIC
+    return GatewayHttpLayer(context, worker, listener)
+
+
+class Refusal(layer.Layer):
+    """Ends a connection that speaks TLS to the http port, or the other way round (HAZARDS E5)."""
+
+    def _handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
+        yield commands.CloseConnection(self.context.client)

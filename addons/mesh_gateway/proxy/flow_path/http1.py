@@ -1,0 +1,291 @@
+"""HTTP/1 on both sides of the flow path: mitmproxy's codecs with strict heads, bounds and an orderly end.
+
+HAZARDS B and C say what mitmproxy's own codecs let through; each override names the one it cures.
+"""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, override
+
+import h11
+from mitmproxy import http
+from mitmproxy.connection import ConnectionState
+from mitmproxy.net.http import http1
+from mitmproxy.proxy import commands, events, layer
+from mitmproxy.proxy.context import Context
+from mitmproxy.proxy.layers.http import (
+    HttpEvent,
+    ReceiveHttp,
+    RequestHeaders,
+    RequestTrailers,
+    ResponseEndOfMessage,
+    ResponseProtocolError,
+    ResponseTrailers,
+)
+from mitmproxy.proxy.layers.http._events import ErrorCode
+from mitmproxy.proxy.layers.http._http1 import Http1Client, Http1Connection, Http1Server, make_body_reader
+
+from mesh_gateway.proxy.flow_path.signals import DataConsumed, DeadlinePassed, HeadReceived, StopReading
+from mesh_gateway.routing.head import Framing, Rejection, RequestHead, parse_http1
+from mesh_gateway.routing.verdicts import Failure
+
+if TYPE_CHECKING:
+    from mesh_gateway.proxy.worker import Worker
+
+# A chunk's size line or a trailer section longer than this is an attack; h11's readers would collect it for ever.
+MAX_FRAMING_BYTES = 65_536
+# What a client may still send after an answer that ended its connection, before the door is shut on it.
+LINGER_BYTES = 524_288
+LINGER_SECONDS = 2.0
+MAX_ANSWER_HEAD = 65_536
+_BODY_LENGTH: dict[Framing, int | None] = {Framing.NONE: 0, Framing.CHUNKED: None}
+
+
+class _BoundedBody(Http1Connection):
+    """Reads bodies with a bound on their framing, and drops trailers (HAZARDS B9: mitmproxy raises)."""
+
+    @override
+    def read_body(self, event: events.Event) -> layer.CommandGenerator[None]:
+        try:
+            for part in self._parts(event):
+                if isinstance(part, h11.Data):
+                    if part.data:
+                        yield ReceiveHttp(self.ReceiveData(self.stream_id, bytes(part.data)))
+                else:
+                    yield ReceiveHttp(self.ReceiveEndOfMessage(self.stream_id))
+                    is_request = isinstance(self, Http1Server)
+                    yield from self.mark_done(request=is_request, response=not is_request)
+                    return
+        except h11.ProtocolError as error:
+            yield from self.broken_body(str(error), event)
+
+    def _parts(self, event: events.Event) -> Iterator[h11.Data | h11.EndOfMessage]:
+        """The pieces that `event` completes; raises h11.ProtocolError where the framing is broken."""
+        if isinstance(event, events.ConnectionClosed):
+            if self.conn.error:
+                raise h11.RemoteProtocolError(f"connection lost: {self.conn.error}")
+            yield self.body_reader.read_eof()  # raises unless the body ends with its connection
+            return
+        while (part := self.body_reader(self.buf)) is not None:
+            yield part
+        if len(self.buf) > MAX_FRAMING_BYTES:
+            raise h11.RemoteProtocolError("chunk framing too long")
+
+    def broken_body(self, reason: str, event: events.Event) -> layer.CommandGenerator[None]:
+        raise NotImplementedError
+
+
+class GatewayHttp1Server(_BoundedBody, Http1Server):
+    """The client's side."""
+
+    def __init__(self, context: Context, worker: "Worker") -> None:
+        super().__init__(context)
+        self.worker = worker
+        self._since = worker.clock()
+        """When the state that a deadline is on began."""
+        self._head_begun = False
+        self._lingered = 0
+        self._requests = 0
+
+    @property
+    def backlog(self) -> int:
+        """Bytes of pipelined requests that wait for the current one (HAZARDS C6)."""
+        return len(self.buf) if self.state == self.wait else 0
+
+    def is_overdue(self, now: float, busy: bool) -> bool:
+        """Whether a head, the next request or the end of a lingering close is overdue."""
+        settings = self.worker.settings
+        if self.state == self.linger:
+            return now - self._since > LINGER_SECONDS
+        if self.state != self.read_headers or busy:
+            return False
+        is_head = self._head_begun or not self._requests
+        return now - self._since > (settings.header_timeout if is_head else settings.keepalive_timeout)
+
+    @override
+    def _handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
+        if isinstance(event, DeadlinePassed):
+            yield from self._time_is_up()
+        else:
+            yield from super()._handle_event(event)
+
+    def _time_is_up(self) -> layer.CommandGenerator[None]:
+        if self.state == self.read_headers and self._head_begun:
+            yield from self._refuse(Rejection(Failure.REQUEST_TIMEOUT, "the head did not arrive in time"))
+        else:
+            yield commands.CloseConnection(self.conn)
+
+    # Reading a head.
+
+    @override
+    def read_headers(self, event: events.ConnectionEvent) -> layer.CommandGenerator[None]:
+        if isinstance(event, events.ConnectionClosed):
+            yield commands.CloseConnection(self.conn)
+            return
+        if not self.buf:
+            return
+        if not self._head_begun:
+            # From the first byte on, the clock of a whole head runs: trickling does not renew it.
+            self._head_begun, self._since = True, self.worker.clock()
+        raw = _take_head(self.buf, self.worker.head_limits.size)
+        if raw is None:
+            return
+        match parse_http1(raw, self.worker.head_limits):
+            case Rejection() as rejection:
+                yield from self._refuse(rejection)
+            case RequestHead() as head:
+                yield from self._begin(head, event)
+
+    def _begin(self, head: RequestHead, event: events.ConnectionEvent) -> layer.CommandGenerator[None]:
+        self._head_begun = False
+        self._requests += 1
+        self.request = to_request(head)
+        length = head.body.length if head.body.framing is Framing.LENGTH else _BODY_LENGTH[head.body.framing]
+        yield ReceiveHttp(HeadReceived(self.stream_id, self.request, length == 0, None, head))
+        self.body_reader = make_body_reader(length)
+        if self.state == self.read_headers:
+            self.state = self.read_body
+            yield from self.state(events.DataReceived(self.conn, b""))
+
+    def _refuse(self, rejection: Rejection) -> layer.CommandGenerator[None]:
+        """Answer what is not a request, and close: nobody knows where the next one would begin (RFC 9112 9.6)."""
+        answer = self.worker.refuse_unread(self.context.client, rejection)
+        yield commands.SendData(self.conn, http1.assemble_response(answer))
+        yield from self._linger()
+
+    # Ends.
+
+    @override
+    def send(self, event: HttpEvent) -> layer.CommandGenerator[None]:
+        match event:
+            case StopReading():
+                yield from self._linger()
+            case ResponseTrailers() | DataConsumed():
+                pass  # HTTP/1 clients get none (RFC 9110 6.5.1 lets an intermediary drop them)
+            case ResponseEndOfMessage() if self.request is None:
+                pass
+            case ResponseProtocolError() if self.state == self.linger:
+                pass
+            case _:
+                yield from super().send(event)
+
+    @override
+    def mark_done(self, *, request: bool = False, response: bool = False) -> layer.CommandGenerator[None]:
+        yield from super().mark_done(request=request, response=response)
+        if not self.request and self.state == self.read_headers:
+            self._since = self.worker.clock()
+
+    @override
+    def broken_body(self, reason: str, event: events.Event) -> layer.CommandGenerator[None]:
+        is_gone = isinstance(event, events.ConnectionClosed)
+        code = ErrorCode.CLIENT_DISCONNECTED if is_gone else ErrorCode.GENERIC_CLIENT_ERROR
+        # The stream answers 400 where it still can; after that the rest of the bytes mean nothing.
+        yield ReceiveHttp(self.ReceiveProtocolError(self.stream_id, reason, code))
+        if is_gone:
+            yield commands.CloseConnection(self.conn)
+        else:
+            yield from self._linger()
+
+    def _linger(self) -> layer.CommandGenerator[None]:
+        """Say goodbye, and read on for a moment: closing on unread bytes would reset the answer away."""
+        if self.state == self.linger:
+            return
+        self.state = self.linger
+        self._since = self.worker.clock()
+        self._lingered = len(self.buf)
+        self.buf.maybe_extract_at_most(len(self.buf))
+        if self.conn.state is ConnectionState.OPEN:
+            yield commands.CloseTcpConnection(self.conn, half_close=True)
+        else:
+            yield commands.CloseConnection(self.conn)
+
+    def linger(self, event: events.Event) -> layer.CommandGenerator[None]:
+        """Throw away what still comes, up to a bound."""
+        self._lingered += len(self.buf)
+        self.buf.maybe_extract_at_most(len(self.buf))
+        if isinstance(event, events.ConnectionClosed) or self._lingered > LINGER_BYTES:
+            yield commands.CloseConnection(self.conn)
+
+
+class GatewayHttp1Client(_BoundedBody, Http1Client):
+    """The upstream's side."""
+
+    @property
+    def idle(self) -> bool:
+        return self.stream_id is None and self.state == self.read_headers
+
+    @override
+    def send(self, event: HttpEvent) -> layer.CommandGenerator[None]:
+        if isinstance(event, RequestTrailers):
+            return  # HAZARDS B9: mitmproxy raises; a chunked body ends without them
+        if isinstance(event, RequestHeaders) or self.stream_id is not None:
+            yield from super().send(event)
+        else:
+            yield commands.CloseConnection(self.conn)
+
+    @override
+    def read_headers(self, event: events.ConnectionEvent) -> layer.CommandGenerator[None]:
+        if isinstance(event, events.DataReceived) and self.request:
+            self._skip_interim_answers()
+            if len(self.buf) > MAX_ANSWER_HEAD and not _head_end(self.buf):
+                yield from self._give_up("the head of the answer is too long")
+                return
+        if isinstance(event, events.DataReceived) and not self.buf:
+            return
+        yield from super().read_headers(event)
+
+    def _skip_interim_answers(self) -> None:
+        """Drop 1xx but 101: mitmproxy takes the first head for the final one (HAZARDS B10)."""
+        while end := _head_end(self.buf):
+            status = bytes(self.buf)[:end].split(b"\r\n", 1)[0].split(b" ")[1:2]
+            if not status or not status[0].startswith(b"1") or status[0] == b"101":
+                return
+            self.buf.maybe_extract_at_most(end)
+
+    def _give_up(self, reason: str) -> layer.CommandGenerator[None]:
+        yield commands.CloseConnection(self.conn)
+        if self.stream_id is not None:
+            yield ReceiveHttp(ResponseProtocolError(self.stream_id, reason, ErrorCode.GENERIC_SERVER_ERROR))
+
+    @override
+    def broken_body(self, reason: str, event: events.Event) -> layer.CommandGenerator[None]:
+        yield from self._give_up(f"the answer broke off: {reason}")
+
+
+def to_request(head: RequestHead) -> http.Request:
+    """The head as mitmproxy shows it; where it goes is set when a route is chosen."""
+    return http.Request(
+        host="",
+        port=0,
+        method=head.method.encode(),
+        scheme=b"",
+        authority=b"",
+        path=head.target.encode(),
+        http_version=str(head.version).encode(),
+        headers=http.Headers(head.fields),
+        content=None,
+        trailers=None,
+        timestamp_start=0.0,
+        timestamp_end=None,
+    )
+
+
+def _head_end(buffer: object) -> int:
+    """Where the first head in a buffer ends, or 0."""
+    found = bytes(buffer).find(b"\r\n\r\n")  # type: ignore[call-overload]
+    return found + 4 if found >= 0 else 0
+
+
+def _take_head(buffer: "http1.ReceiveBuffer", limit: int) -> bytes | None:  # type: ignore[name-defined]
+    """A head that is complete, or too long already; None while more must come."""
+    data = bytes(buffer)
+    end = _first_head_end(data)
+    if end:
+        return bytes(buffer.maybe_extract_at_most(end))
+    return data if len(data) > limit else None
+
+
+def _first_head_end(data: bytes) -> int:
+    """Where a head ends by any reading, lenient ones too: what is wrong with it is for the parser to say."""
+    start = 2 if data.startswith(b"\r\n") else 0
+    ends = [found + len(mark) for mark in (b"\r\n\r\n", b"\n\n", b"\n\r\n") if (found := data.find(mark, start)) >= 0]
+    return min(ends, default=0)

@@ -1,0 +1,150 @@
+"""What do requests and answers look like when they leave the gateway? Pure functions over mitmproxy's messages."""
+
+from dataclasses import replace
+
+from mitmproxy import http
+from mitmproxy.net.http import http1
+
+from mesh_gateway.pipeline import Candidate, Visit
+from mesh_gateway.routing.forwarding import answer_fields
+from mesh_gateway.routing.head import (
+    Field,
+    HeadLimits,
+    Rejection,
+    RequestHead,
+    check_http2,
+    parse_http1,
+)
+
+SWITCHING_PROTOCOLS = 101
+BODYLESS_STATUSES = frozenset({204, 304})  # RFC 9112 6.3: these and 1xx have none
+MAX_ANSWER_FIELDS = 200
+
+
+def read_head(request: http.Request, end_stream: bool, limits: HeadLimits) -> RequestHead | Rejection:
+    """The head of a request that came as mitmproxy's: over HTTP/2, or from a recording."""
+    if request.is_http2:
+        return check_http2(
+            method=request.data.method,
+            scheme=request.data.scheme or b"https",
+            authority=request.data.authority,
+            path=request.data.path,
+            fields=request.headers.fields,
+            end_stream=end_stream,
+            limits=limits,
+        )
+    recorded = request.copy()
+    recorded.authority = ""
+    return parse_http1(http1.assemble_request_head(recorded), limits)
+
+
+def as_edited(visit: Visit, request: http.Request) -> Visit:
+    """The visit with what somebody may have changed on the flow since its head was read."""
+    if request.headers.fields == visit.head.fields and request.path == visit.head.target:
+        return visit
+    head = replace(visit.head, method=request.method, target=request.path, fields=request.headers.fields)
+    return replace(visit, head=head)
+
+
+def outgoing_request(
+    request: http.Request, fields: tuple[Field, ...], visit: Visit, *, http2: bool, end_stream: bool
+) -> http.Request:
+    """The copy for the upstream: origin-form, the edited fields, framed for the protocol it speaks."""
+    outgoing = request.copy()
+    outgoing.content = None
+    outgoing.headers = http.Headers(fields)
+    if http2:
+        outgoing.http_version = "HTTP/2.0"
+        outgoing.authority = visit.host
+        outgoing.scheme = visit.scheme
+        outgoing.headers.pop("host", None)
+        outgoing.headers = http.Headers([(name.lower(), value) for name, value in outgoing.headers.fields])
+        return outgoing
+    outgoing.http_version = "HTTP/1.1"
+    outgoing.authority = ""
+    if not end_stream and "content-length" not in outgoing.headers:
+        # HTTP/2 bodies need no length, HTTP/1 bodies do or they become the next request (HAZARDS B1).
+        outgoing.headers["Transfer-Encoding"] = "chunked"
+    return outgoing
+
+
+def outgoing_answer(
+    response: http.Response,
+    *,
+    client_version: str,
+    method: str,
+    request_id: str,
+    mesh_route: str | None,
+    close: bool,
+) -> http.Response:
+    """The copy for the client: end-to-end fields, framed for the protocol it speaks."""
+    is_upgrade = response.status_code == SWITCHING_PROTOCOLS
+    outgoing = http.Response(
+        http_version=b"HTTP/1.1",
+        status_code=response.status_code,
+        reason=response.data.reason,
+        headers=http.Headers(
+            answer_fields(response.headers.fields, request_id=request_id, mesh_route=mesh_route, upgrade=is_upgrade)
+        ),
+        content=None,
+        trailers=None,
+        timestamp_start=response.timestamp_start,
+        timestamp_end=response.timestamp_end,
+    )
+    if client_version.startswith("HTTP/2"):
+        outgoing.http_version = "HTTP/2.0"
+        outgoing.headers = http.Headers([(name.lower(), value) for name, value in outgoing.headers.fields])
+    elif not is_upgrade:
+        _frame_for_http1(outgoing, client_version, method, close)
+    return outgoing
+
+
+def _frame_for_http1(outgoing: http.Response, client_version: str, method: str, close: bool) -> None:
+    """RFC 9112 6.3: a length that is known, else chunks, else the connection's end for HTTP/1.0."""
+    has_body = method != "HEAD" and outgoing.status_code not in BODYLESS_STATUSES
+    if has_body and "content-length" not in outgoing.headers:
+        if client_version == "HTTP/1.1":
+            outgoing.headers["Transfer-Encoding"] = "chunked"
+        else:
+            close = True
+    if close:
+        outgoing.headers["Connection"] = "close"
+    elif client_version == "HTTP/1.0":
+        outgoing.headers["Connection"] = "keep-alive"
+
+
+def answer_fault(response: http.Response, visit: Visit) -> str | None:
+    """Why an upstream's answer may not be passed on, or None."""
+    if response.status_code == SWITCHING_PROTOCOLS and not visit.websocket:
+        return "an upgrade nobody asked for"
+    if not 100 <= response.status_code <= 999:  # noqa: PLR2004 - RFC 9110 15: three digits
+        return f"status {response.status_code}"
+    if len(response.headers.fields) > MAX_ANSWER_FIELDS:
+        return "too many header fields"
+    for name, value in response.headers.fields:
+        if any(byte in value for byte in (b"\r", b"\n", b"\0")):
+            return f"control bytes in field {name[:40]!r}"
+    return None
+
+
+def body_length(message: http.Message) -> int | None:
+    """The announced length of a body, None where none is announced."""
+    text = message.headers.get("content-length", "")
+    return int(text) if text.isascii() and text.isdigit() else None
+
+
+def is_long(request: http.Request, limit: int) -> bool:
+    """Whether a body is too long to be read only to be thrown away, or may never come."""
+    length = body_length(request)
+    return length is None or length > limit or "expect" in request.headers
+
+
+def wants_http2(head: RequestHead) -> bool:
+    """Whether only HTTP/2 carries the request's meaning: gRPC ends its answers in trailers."""
+    return head.version.value.startswith("HTTP/2") and head.first(b"te") == b"trailers"
+
+
+def endpoint(candidate: Candidate) -> str:
+    """`ip:port`, with brackets where IPv6 needs them."""
+    address = f"[{candidate.address}]" if ":" in candidate.address else candidate.address
+    return f"{address}:{candidate.port}"

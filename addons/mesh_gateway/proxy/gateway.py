@@ -1,0 +1,180 @@
+"""The gateway as mitmproxy sees it: an addon whose hooks hand over to the parts.
+
+Order of a start: `load` declares and checks the options, `running` builds the worker and opens the ports. Whatever is
+wrong is logged as an error before mitmproxy's own start check, which then ends the process with exit code 1.
+"""
+
+import asyncio
+import logging
+import os
+from collections import Counter
+
+from mitmproxy import ctx, exceptions, tls
+from mitmproxy.addonmanager import Loader
+from mitmproxy.connection import Client, Server
+from mitmproxy.proxy.layer import NextLayer
+from OpenSSL import SSL
+
+from mesh_gateway.observe.labels import ConnectionRefusal, HandshakeFailure
+from mesh_gateway.proxy import options
+from mesh_gateway.proxy.certificates import bare_context
+from mesh_gateway.proxy.composition import Parts, build
+from mesh_gateway.proxy.entry import choose_layer, port_of
+from mesh_gateway.proxy.flow_path.signals import Question
+from mesh_gateway.proxy.installation import Door, InstallationError, install
+from mesh_gateway.proxy.listening import Listening, cancel_default_listener
+from mesh_gateway.routing.client import identify_client
+from mesh_gateway.settings import ROWS, TABLE, Settings, SettingsError, defaults_from, read_settings
+
+logger = logging.getLogger(__name__)
+
+
+class Gateway:
+    """The addon."""
+
+    name = "gateway"
+
+    def __init__(self) -> None:
+        self.parts: Parts | None = None
+        self._sound = False
+        self._opening: asyncio.Task[None] | None = None
+        self._clients: Counter[str] = Counter()
+        self._refusing = bare_context()
+
+    # Life.
+
+    def load(self, loader: Loader) -> None:
+        """Declare the settings as options, and set the options that an edge must have."""
+        try:
+            install()
+            self._declare(loader)
+        except (InstallationError, SettingsError) as error:
+            logger.error("%s", error)  # noqa: TRY400 - one line for the operator
+            return
+        if complaint := options.complaint(ctx.options):
+            logger.error("%s", complaint)
+            return
+        cancel_default_listener()
+        ctx.options.update(**options.SAFE)
+        self._sound = True
+
+    def _declare(self, loader: Loader) -> None:
+        defaults = defaults_from(os.environ)
+        for row in TABLE:
+            loader.add_option(row.option, row.type, row.to_option(defaults[row.option]), row.help)
+
+    def configure(self, updated: set[str]) -> None:
+        """Refuse changes that a running gateway could not follow or would not survive."""
+        if self.parts is None:
+            return
+        if changed := sorted(updated & ROWS.keys()):
+            raise exceptions.OptionsError(f"{', '.join(changed)}: read at the start only; restart the gateway")
+        if complaint := options.complaint(ctx.options):
+            raise exceptions.OptionsError(complaint)
+
+    def running(self) -> asyncio.Task[None] | None:
+        """Open for business. The task is awaited at a start, and runs on its own after a reload of the script."""
+        if self._sound and self._opening is None:
+            self._opening = asyncio.get_running_loop().create_task(self._open(), name="gateway opens")
+        return self._opening
+
+    async def _open(self) -> None:
+        try:
+            settings = self._read_settings()
+            self.parts = await build(settings, is_watched=ctx.master.addons.get("view") is not None)
+        except (SettingsError, OSError, ValueError) as error:
+            logger.error("%s", error)  # noqa: TRY400 - one line for the operator
+            return
+        Door.worker = self.parts.worker
+        listening = Listening(self.parts.worker)
+        await listening.open()
+        listening.drain_on_sigterm()
+
+    @staticmethod
+    def _read_settings() -> Settings:
+        return read_settings({row.option: str(getattr(ctx.options, row.option)) for row in TABLE})
+
+    def done(self) -> None:
+        """The process ends, or the script was removed or is loaded anew: nobody is let in until a sound one is there."""
+        if self.parts is None:
+            return
+        if Door.worker is self.parts.worker:
+            Door.worker = None
+        if not ctx.master.should_exit.is_set():
+            logger.warning("the gateway script is being unloaded; connections are refused until it is loaded again")
+        self.parts.close_soon()
+        self.parts = None
+
+    # Connections.
+
+    def client_connected(self, client: Client) -> None:
+        """Count connections, and refuse those over a limit."""
+        if self.parts is None:
+            client.error = "no gateway"
+            return
+        worker, settings = self.parts.worker, self.parts.worker.settings
+        if port_of(client) is None:
+            client.error = "not a gateway port"
+            return
+        address = client.peername[0]
+        self._clients[address] += 1
+        per_address = settings.max_connections_per_address
+        if self._clients.total() > settings.max_connections:
+            client.error = "too many connections"
+            worker.metrics.connections.refused(ConnectionRefusal.CAPACITY)
+        elif per_address and self._clients[address] > per_address and not _is_trusted(address, settings):
+            client.error = "too many connections of one address"
+            worker.metrics.connections.refused(ConnectionRefusal.PER_ADDRESS)
+        else:
+            worker.metrics.connections.opened()
+
+    def client_disconnected(self, client: Client) -> None:
+        """Forget a connection."""
+        address = client.peername[0]
+        if self.parts is None or address not in self._clients:
+            return
+        self._clients[address] -= 1
+        if not self._clients[address]:
+            del self._clients[address]
+        if not client.error:
+            self.parts.worker.metrics.connections.closed()
+
+    def next_layer(self, data: NextLayer) -> None:
+        """Choose the layers of a new connection."""
+        if self.parts and not data.layer and port_of(data.context.client) is not None:
+            data.layer = choose_layer(data, self.parts.worker)
+
+    # TLS.
+
+    def tls_start_client(self, data: tls.TlsData) -> None:
+        """Choose the certificate. mitmproxy would mint one for any name it is asked for (HAZARDS E1)."""
+        data.ssl_conn = SSL.Connection(self._refusing)
+        if self.parts and (certificate := self.parts.worker.certificates.select(data.conn.sni)):
+            data.ssl_conn = SSL.Connection(certificate.context)
+        data.ssl_conn.set_accept_state()
+
+    def tls_start_server(self, data: tls.TlsData) -> None:
+        """Verify the upstream as the tenant's."""
+        if self.parts and isinstance(data.conn, Server):
+            data.ssl_conn = self.parts.worker.upstream_tls.connection_for(data.conn)
+
+    def tls_failed_client(self, data: tls.TlsData) -> None:
+        """Count clients that could not agree on TLS."""
+        if self.parts and isinstance(data.conn, Client):
+            self.parts.worker.metrics.connections.handshake_failed(self._why_no_handshake(data.conn.sni))
+
+    def _why_no_handshake(self, server_name: str | None) -> HandshakeFailure:
+        if self.parts and self.parts.worker.certificates.select(server_name):
+            return HandshakeFailure.CLIENT
+        return HandshakeFailure.UNKNOWN_SNI if server_name else HandshakeFailure.NO_SNI
+
+    # Exchanges.
+
+    async def gateway_resolve(self, question: Question) -> None:
+        """Answer a stream that waits for a tenant's routes."""
+        if self.parts:
+            question.answer = await self.parts.worker.resolver.resolve(question.tenant)
+
+
+def _is_trusted(address: str, settings: Settings) -> bool:
+    return identify_client(address, (), settings.trusted_proxies).trusted

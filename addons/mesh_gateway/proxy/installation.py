@@ -1,0 +1,77 @@
+"""Is this the mitmproxy that the gateway was written for? If so, put the gateway's parts in its place.
+
+Three names of mitmproxy are replaced: the connection that a listener makes, how a listener listens, and the HTTP layer
+that client replay makes. They stay replaced when the script is removed or broken: with no worker, every connection
+is refused, so a failed deploy never serves anything by mitmproxy's own rules (HAZARDS A1, A2).
+"""
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any, override
+
+import mitmproxy.version
+from mitmproxy.proxy import layers, mode_servers
+from mitmproxy.proxy.context import Context
+from mitmproxy.proxy.layers.http import HTTPMode
+
+from mesh_gateway.proxy.connection import GatewayConnection
+from mesh_gateway.proxy.flow_path.layer import GatewayHttpLayer
+
+if TYPE_CHECKING:
+    from mesh_gateway.proxy.worker import Worker
+
+logger = logging.getLogger(__name__)
+
+TESTED = ("12.2.3",)
+BACKLOG = 4096
+
+
+class InstallationError(RuntimeError):
+    """mitmproxy is not one that the gateway was tested with."""
+
+
+class Door:
+    """Who serves the connections that come in. One per process; None while no sound gateway is loaded."""
+
+    worker: "Worker | None" = None
+
+
+class GuardedConnection(GatewayConnection):
+    """A client connection that is let in only while a gateway is loaded."""
+
+    @override
+    async def handle_client(self) -> None:
+        if Door.worker is None:
+            logger.error("refused a connection: no gateway is loaded; see the script's error above")
+            if writer := self.transports.pop(self.client).writer:
+                writer.close()
+            return
+        await super().handle_client()
+
+
+class ReplayLayer(GatewayHttpLayer):
+    """The layer that client replay builds by mitmproxy's own signature."""
+
+    def __init__(self, context: Context, mode: HTTPMode) -> None:
+        if Door.worker is None:
+            raise InstallationError("no gateway is loaded")
+        super().__init__(context, Door.worker)
+        self.mode = mode
+
+
+async def _listen(instance: mode_servers.ReverseInstance, host: str, port: int) -> list[Any]:
+    # SO_REUSEPORT: workers of one machine share the port (HAZARDS D13); a real backlog instead of asyncio's 100.
+    server = await asyncio.start_server(instance.handle_stream, host or None, port, reuse_port=True, backlog=BACKLOG)
+    return [server]
+
+
+def install() -> None:
+    """Replace what the gateway replaces; raises InstallationError for a mitmproxy that was not tested."""
+    found = mitmproxy.version.VERSION
+    if found not in TESTED:
+        raise InstallationError(
+            f"mitmproxy {found} is not one the gateway was tested with ({', '.join(TESTED)}); install the locked version"
+        )
+    mode_servers.ProxyConnectionHandler = GuardedConnection  # type: ignore[misc]
+    mode_servers.ReverseInstance.listen = _listen  # type: ignore[method-assign]
+    layers.HttpLayer = ReplayLayer  # type: ignore[misc]

@@ -1,0 +1,207 @@
+"""What does a running gateway consist of, and what do its ways through mitmproxy ask of it?"""
+
+import math
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from mitmproxy import http
+from mitmproxy.connection import Client
+
+from mesh_gateway import pages
+from mesh_gateway.observe import decisions
+from mesh_gateway.observe.access_log import AccessLog
+from mesh_gateway.observe.exchange import Exchange
+from mesh_gateway.observe.metrics import Metrics
+from mesh_gateway.pages import Answer
+from mesh_gateway.pipeline import Arrival, Brain, Candidate, Forward, Listener, OwnPath, Visit, mesh_route
+from mesh_gateway.proxy.certificates import Certificates
+from mesh_gateway.proxy.upstream_tls import UpstreamTls
+from mesh_gateway.resolve.resolver import Resolver
+from mesh_gateway.routing.head import HeadLimits, Rejection
+from mesh_gateway.routing.verdicts import VERDICTS, Failure
+from mesh_gateway.settings import Settings
+
+FAILURE_MARK = ":red_circle:"
+MAX_SWEEP_SECONDS = 5.0
+
+
+@dataclass(slots=True)
+class Worker:
+    """The parts of one gateway process. Mutable here: who is in flight, and whether it drains."""
+
+    settings: Settings
+    brain: Brain
+    resolver: Resolver
+    certificates: Certificates
+    upstream_tls: UpstreamTls
+    access_log: AccessLog | None
+    metrics: Metrics
+    inspect_body_size: int
+    """Bodies up to so many bytes are collected for someone who looks on."""
+    clock: Callable[[], float] = time.monotonic
+    draining: bool = False
+    listening: bool = False
+    in_flight: int = 0
+    head_limits: HeadLimits = field(init=False)
+    sweep_seconds: float = field(init=False)
+    """How often a connection looks at its deadlines: a quarter of the shortest, at most five seconds."""
+
+    def __post_init__(self) -> None:
+        settings = self.settings
+        self.head_limits = HeadLimits(settings.max_header_size, settings.max_header_fields, settings.max_target_size)
+        shortest = min(
+            settings.first_byte_timeout,
+            settings.idle_timeout,
+            settings.tunnel_idle_timeout,
+            settings.header_timeout,
+            settings.keepalive_timeout,
+        )
+        self.sweep_seconds = min(shortest / 4, MAX_SWEEP_SECONDS)
+
+    # A request arrives.
+
+    def arrival(self, client: Client, listener: Listener) -> Arrival:
+        """How the request on `client` reached the gateway."""
+        same = None
+        if client.tls:
+            server_name = client.sni
+
+            def same(host: str) -> bool:
+                return self.certificates.are_same(server_name, host)
+
+        return Arrival(
+            peer=client.peername[0],
+            scheme="https" if client.tls else "http",
+            listener=listener,
+            accepting=not self.draining and self.in_flight <= self.settings.max_exchanges,
+            same_certificate=same,
+        )
+
+    def begin(self, client: Client, request: http.Request | None) -> Exchange:
+        """Open the record of a request; `finish` closes it."""
+        self.in_flight += 1
+        self.metrics.exchange_began()
+        exchange = Exchange(
+            request_id=self.brain.new_id(),
+            client=client.peername[0],
+            started_at=time.time(),
+            started=self.clock(),
+            tls=client.tls_version if client.tls else None,
+        )
+        if request:
+            exchange.protocol = request.http_version
+            exchange.method = request.method
+            exchange.path = request.path
+            exchange.host = request.authority or request.headers.get("host", "")
+        return exchange
+
+    def describe(self, exchange: Exchange, visit: Visit) -> None:
+        """Write down what the brain understood of the request."""
+        exchange.request_id = visit.request_id
+        exchange.client = visit.client.address
+        exchange.host = visit.host
+        exchange.tenant = visit.tenant
+
+    # It ends.
+
+    def finish(self, exchange: Exchange, flow: http.HTTPFlow | None = None) -> None:
+        """Close the record and hand it to the observers; once per exchange."""
+        exchange.ended = self.clock()
+        self.in_flight -= 1
+        if flow:
+            self.annotate(exchange, flow)
+        self.metrics.exchange_ended(exchange)
+        if self.access_log:
+            self.access_log.write(exchange)
+
+    def annotate(self, exchange: Exchange, flow: http.HTTPFlow) -> None:
+        """Show on the flow what was decided."""
+        flow.comment = decisions.comment(exchange)
+        flow.metadata.update(decisions.metadata(exchange))
+        if exchange.failure:
+            flow.marked = FAILURE_MARK
+
+    # The gateway answers itself.
+
+    def refuse_unread(self, client: Client, rejection: Rejection) -> http.Response:
+        """Record and answer what was not a request; the connection ends with it."""
+        exchange = self.begin(client, None)
+        exchange.failure, exchange.reason = rejection.failure, rejection.reason
+        exchange.status = VERDICTS[rejection.failure].status
+        self.finish(exchange)
+        page = self.failure_page(rejection.failure, exchange, accept=None, last_seen_online=None)
+        page.headers["X-Request-ID"] = exchange.request_id
+        page.headers["Connection"] = "close"
+        return page
+
+    def failure_page(
+        self, failure: Failure, exchange: Exchange, *, accept: str | None, last_seen_online: str | None
+    ) -> http.Response:
+        """The answer to a client for `failure`."""
+        answer = pages.failure_answer(
+            failure,
+            request_id=exchange.request_id,
+            accept=accept.encode("utf-8", "surrogateescape") if accept else None,
+            host=exchange.host,
+            last_seen_online=last_seen_online,
+        )
+        return to_response(answer)
+
+    def own_page(self, own: OwnPath) -> http.Response:
+        """Health, readiness or metrics."""
+        match own:
+            case OwnPath.HEALTH:
+                return to_response(pages.health_answer())
+            case OwnPath.READY:
+                reasons = self.unready_reasons()
+                return to_response(pages.ready_answer(not reasons, reasons))
+            case OwnPath.METRICS:
+                return to_response(pages.metrics_answer(*self.metrics.render()))
+
+    def unready_reasons(self) -> tuple[str, ...]:
+        """Why no load balancer should send requests here now; empty when it should."""
+        reasons = {
+            "draining": self.draining,
+            "not listening": not self.listening,
+            "routes cannot be resolved": not self.resolver.ready,
+        }
+        return tuple(reason for reason, applies in reasons.items() if applies)
+
+    # Routes.
+
+    def route_failed(self, candidate: Candidate) -> None:
+        """A route could not be connected to, or broke before it answered."""
+        if candidate.tenant and candidate.route:
+            self.brain.health.failed(candidate.tenant, candidate.route, self.clock())
+
+    def route_answered(self, candidate: Candidate) -> None:
+        """A route answered, whatever it said."""
+        if candidate.tenant and candidate.route:
+            self.brain.health.succeeded(candidate.tenant, candidate.route)
+
+    def mesh_route(self, exchange: Exchange, forward: Forward | None) -> str | None:
+        """The value of `X-Mesh-Route`, for clients that asked for it."""
+        if not (forward and forward.visit.control.trace and exchange.attempts):
+            return None
+        failed = [attempt.source for attempt in exchange.attempts if attempt.error]
+        last = exchange.attempts[-1]
+        return mesh_route(failed, None if last.error else last.source)
+
+
+def to_response(answer: Answer) -> http.Response:
+    """A page as mitmproxy's response."""
+    response = http.Response.make(answer.status, answer.body, http.Headers(answer.fields))
+    response.headers["Date"] = http_date(time.time())
+    return response
+
+
+def http_date(moment: float) -> str:
+    """IMF-fixdate (RFC 9110 5.6.7)."""
+    return time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(math.floor(moment)))
+
+
+def new_request_id() -> str:
+    """A fresh id, not to be guessed from another."""
+    return uuid.uuid4().hex

@@ -1,0 +1,64 @@
+"""What does a valid request head say?"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum, unique
+
+from mesh_gateway.routing.fields import Field, group
+from mesh_gateway.routing.framing import Body
+
+
+@unique
+class Version(StrEnum):
+    """The protocol a request came in."""
+
+    HTTP_1_0 = "HTTP/1.0"
+    HTTP_1_1 = "HTTP/1.1"
+    HTTP_2 = "HTTP/2.0"
+
+
+@dataclass(frozen=True, slots=True)
+class HeadLimits:
+    """The largest head that is read: bytes of the whole, count of fields, bytes of the target."""
+
+    size: int
+    fields: int
+    target: int
+
+
+@dataclass(frozen=True, slots=True)
+class RequestHead:
+    """A head that kept every rule of `head.py`; what comes after believes it."""
+
+    method: str
+    target: str
+    """Origin-form, starting with `/`; or `*` with OPTIONS."""
+    authority: str
+    """As the client wrote it, for `hostname.py` to read; empty where HTTP/1.0 gave none."""
+    version: Version
+    fields: tuple[Field, ...]
+    """All fields as received, `Host` too; without HTTP/2's pseudo fields."""
+    body: Body
+    _by_name: dict[bytes, list[bytes]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # some twenty names are asked for per request: one pass here instead of one for each
+        object.__setattr__(self, "_by_name", group(self.fields))
+
+    def first(self, name: bytes) -> bytes | None:
+        """The first value of the field, None where it is missing."""
+        values = self._by_name.get(name.lower())
+        return values[0] if values else None
+
+    def only(self, name: bytes) -> bytes | None:
+        """The value of a field that came exactly once, else None."""
+        values = self._by_name.get(name.lower(), ())
+        return values[0] if len(values) == 1 else None
+
+    def values(self, name: bytes) -> list[bytes]:
+        """All values of the field, in order."""
+        return list(self._by_name.get(name.lower(), ()))
+
+    @property
+    def expects_continue(self) -> bool:
+        """Does the client wait for 100 before it sends a body? Not to be heard in HTTP/1.0 (RFC 9110 10.1.1)."""
+        return b"expect" in self._by_name and self.version is not Version.HTTP_1_0 and not self.body.is_empty

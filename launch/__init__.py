@@ -1,0 +1,1 @@
+"""How does the gateway start, stay and end? The operator's side of `scripts/run` and of the container image."""

@@ -1,0 +1,61 @@
+"""Can the gateway listen where it is told to? Asked before it starts, so that the answer is one line."""
+
+import errno
+import socket
+from dataclasses import dataclass
+
+from mesh_gateway.settings import Settings
+
+
+class PortError(Exception):
+    """A port that cannot be listened on. The text is one line: the port, why, and what to set."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A port that will be listened on. `variable` is what changes it."""
+
+    variable: str
+    address: str
+    port: int
+
+
+def wishes(settings: Settings) -> tuple[Wish, ...]:
+    """The ports that the gateway takes at its start. The https one follows when there is a certificate."""
+    public = Wish("PORT", settings.listen_address, settings.port)
+    if settings.admin_port is None:
+        return (public,)
+    return (public, Wish("ADMIN_PORT", settings.admin_address, settings.admin_port))
+
+
+def check(wish: Wish, *, shared: bool = False) -> None:
+    """Raise PortError where nobody could listen now.
+
+    `shared`: a listener that shares its port (SO_REUSEPORT) is no hindrance, so that a new gateway can start
+    before the old one has ended.
+    """
+    address = wish.address or "0.0.0.0"  # noqa: S104 - no address means all
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        try:
+            probe.bind((address, wish.port))
+        except OSError as error:
+            raise PortError(_complaint(wish, error)) from error
+
+
+def _complaint(wish: Wish, error: OSError) -> str:
+    match error.errno:
+        case errno.EADDRINUSE:
+            return f"port {wish.port} is taken by another program: choose another one with {wish.variable}="
+        case errno.EACCES:
+            return (
+                f"port {wish.port} is not for everybody: choose one above 1023 with {wish.variable}=, "
+                "or give the program CAP_NET_BIND_SERVICE"
+            )
+        case _:
+            return (
+                f"cannot listen on {wish.address or 'any address'} port {wish.port} ({wish.variable}): {error.strerror}"
+            )

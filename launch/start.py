@@ -1,0 +1,75 @@
+"""The start on one page: settings, ports, surroundings, the gateway, and a word when it is up."""
+
+import asyncio
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from launch import demo, ports
+from launch.programs import Program, Tool, gateway
+from launch.supervision import AS_A_SERVICE, AT_A_TERMINAL, Supervisor, say, supervise
+from mesh_gateway.healthcheck import complaint, own_address
+from mesh_gateway.settings import Settings, SettingsError, defaults_from, read_settings
+from mesh_gateway.tasks import Tasks
+
+USAGE = """\
+scripts/run [web] [OPTIONS OF MITMPROXY]
+
+With SERVER_DOMAIN set: the gateway. Without: the demo, the same gateway for *.localhost with two upstreams.
+web: in mitmweb, where every request can be looked at. Settings are environment variables: docs/settings.md.
+"""
+
+WRONG_USE = 2
+_POLL_SECONDS = 0.1
+# On top of the time that running exchanges get to finish.
+_PATIENCE_SECONDS = 5.0
+
+
+def start(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
+    """Run until the end; the exit status for the shell."""
+    if {"-h", "--help"} & set(arguments):
+        sys.stdout.write(USAGE)
+        return 0
+    tool, options = (Tool.WEB, arguments[1:]) if arguments[:1] == ["web"] else (Tool.DUMP, arguments)
+    try:
+        with TemporaryDirectory(prefix="mesh-router-gateway-") as private:
+            return asyncio.run(_run(tool, options, environment, Path(private)))
+    except (SettingsError, ports.PortError) as error:
+        say(str(error))
+        return WRONG_USE
+
+
+async def _run(tool: Tool, options: Sequence[str], environment: Mapping[str, str], private: Path) -> int:
+    is_demo = not environment.get("SERVER_DOMAIN", "").strip()
+    async with _surroundings(environment, private, is_demo=is_demo) as surroundings:
+        settings = read_settings(defaults_from(surroundings))
+        for wish in ports.wishes(settings):
+            ports.check(wish, shared=not is_demo)
+        program = gateway(tool, options, surroundings, private)
+        supervisor = Supervisor(program, patience_seconds=settings.drain_timeout + _PATIENCE_SECONDS)
+        announcements = Tasks()
+        announcements.start(_announce(settings, program, surroundings, is_demo=is_demo), name="announcement")
+        try:
+            return await supervise(supervisor, AT_A_TERMINAL if is_demo else AS_A_SERVICE)
+        finally:
+            await announcements.close()
+
+
+def _surroundings(
+    environment: Mapping[str, str], private: Path, *, is_demo: bool
+) -> AbstractAsyncContextManager[Mapping[str, str]]:
+    return demo.demo(environment, private) if is_demo else nullcontext(environment)
+
+
+async def _announce(settings: Settings, program: Program, environment: Mapping[str, str], *, is_demo: bool) -> None:
+    address = own_address(environment)
+    while await asyncio.to_thread(complaint, *address):  # noqa: ASYNC110 - another process can set no Event of ours
+        await asyncio.sleep(_POLL_SECONDS)
+    if is_demo:
+        say("The demo is up, Ctrl-C ends it.\n" + demo.addresses(settings).rstrip("\n"))
+    else:
+        say(f"the gateway for *.{settings.server_domain} is up on port {settings.port}")
+    if program.page:
+        say(f"  {program.page}  every request in mitmweb")
