@@ -99,10 +99,9 @@ interpreter() {
 
 # One a line, the first fit one is taken. A pattern that matches nothing stays as it is and is not fit.
 candidates() {
-    printf '%s\n' python3.13 python3.12 python3.14 python3 \
-        /usr/local/bin/python3.1[324] /opt/*/bin/python3.1[324] \
-        "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3.1[324]*/bin/python \
-        "$HOME"/.local/share/uv/python/cpython-3.1[324]*/bin/python3
+    printf '%s\n' python3.{13,12,14} python3 {/usr/local,/opt/*}/bin/python3.{13,12,14} \
+        "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3.{13,12,14}*/bin/python \
+        "$HOME"/.local/share/uv/python/cpython-3.{13,12,14}*/bin/python3
 }
 
 # Asks the interpreter itself: a pyenv shim exists and fails, a python3 may be 3.11, a home-made one may lack TLS.

@@ -44,7 +44,7 @@ class Setting:
     @property
     def type(self) -> type[str | int | bool]:
         """The type of the mitmproxy option; mitmproxy knows no durations, sizes or lists of networks."""
-        return {_flag: bool, _port: int, _count: int, _count_or_zero: int}.get(self.parse, str)
+        return _OPTION_TYPES.get(self.parse, str)
 
     def to_option(self, text: str) -> str | int | bool:
         """The option's value for a variable's text; raises SettingsError for a wrong one."""
@@ -256,6 +256,13 @@ TABLE: tuple[Setting, ...] = (
     Setting("ACCESS_LOG", _FLAG, _flag, "true", "Write one JSON line per request to standard output."),
 )
 # fmt: on
+
+_OPTION_TYPES: Mapping[Callable[[str], Any], type[str | int | bool]] = {
+    _flag: bool,
+    _port: int,
+    _count: int,
+    _count_or_zero: int,
+}
 
 ROWS: Mapping[str, Setting] = {row.option: row for row in TABLE}
 

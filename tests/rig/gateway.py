@@ -15,7 +15,7 @@ import h11
 
 from tests.rig.http1_client import Http1
 from tests.rig.patience import eventually
-from tests.rig.ports import LOOPBACK, free_port
+from tests.rig.ports import LOOPBACK, free_port, listens
 from tests.rig.samples import Samples, parse_samples
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -62,6 +62,11 @@ class Gateway:
     def log(self) -> str:
         """What it wrote to standard error so far."""
         return (self.folder / "stderr").read_text(errors="replace")
+
+    @property
+    def output(self) -> str:
+        """Both streams: mitmproxy's own log goes to standard output until the gateway has set up its own."""
+        return (self.folder / "stdout").read_text(errors="replace") + self.log
 
     @property
     def access_log(self) -> list[dict[str, Any]]:
@@ -169,9 +174,9 @@ class Gateway:
 
     def _ended_or_listens(self) -> bool:
         if self.exit_code is not None:
-            raise DidNotStartError(f"exit {self.exit_code}\n{self.log}")
+            raise DidNotStartError(f"exit {self.exit_code}\n{self.output}")
         with contextlib.suppress(OSError):
-            return _listens(self.admin_port)
+            return listens(self.admin_port)
         return False
 
     async def _until_ready(self) -> None:
@@ -183,7 +188,7 @@ class Gateway:
                     if (await client.ask("GET", "admin", "/_ready")).status == 200:
                         return
             if loop.time() > end or self.exit_code is not None:
-                raise DidNotStartError(f"never ready\n{self.log}")
+                raise DidNotStartError(f"never ready\n{self.output}")
             await asyncio.sleep(0.05)
 
     def _lines_of(self, request_id: str) -> list[dict[str, Any]]:
@@ -193,10 +198,3 @@ class Gateway:
 def bad_signs(log: str) -> list[str]:
     """The lines of a log that tell of a fault of the gateway's own."""
     return [line for line in log.splitlines() if any(sign in line for sign in BAD_SIGNS)]
-
-
-def _listens(port: int) -> bool:
-    """Whether a socket listens there, asked of the kernel so that no connection is spent on it (proc(5), net/tcp)."""
-    wanted, listening = f":{port:04X}", "0A"
-    rows = (line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:])
-    return any(row[1].endswith(wanted) and row[3] == listening for row in rows)

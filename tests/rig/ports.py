@@ -3,6 +3,7 @@
 import contextlib
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 LOOPBACK = "127.0.0.1"
 BACKLOG_FILLERS = 8
@@ -41,3 +42,10 @@ def black_hole() -> Iterator[int]:
 def port_of(sock: socket.socket) -> int:
     port: int = sock.getsockname()[1]
     return port
+
+
+def listens(port: int) -> bool:
+    """Whether a socket listens there, asked of the kernel so that no connection is spent on it (proc(5), net/tcp)."""
+    wanted, listening = f":{port:04X}", "0A"
+    rows = (line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:])
+    return any(row[1].endswith(wanted) and row[3] == listening for row in rows)

@@ -10,7 +10,7 @@ from tests.rig.api import Api, Json, known, route
 from tests.rig.behaviours import describe
 from tests.rig.call import Behaviour
 from tests.rig.certificates import Authority
-from tests.rig.gateway import Gateway
+from tests.rig.gateway import SCRIPT, Gateway
 from tests.rig.http1_client import Http1
 from tests.rig.http2_client import Http2
 from tests.rig.origin import Origin
@@ -76,14 +76,20 @@ class World:
 
 @contextlib.asynccontextmanager
 async def world(
-    folder: Path, authority: Authority, *, api: Api | None = None, options: Sequence[str] = (), **settings: str | None
+    folder: Path,
+    authority: Authority,
+    *,
+    api: Api | None = None,
+    options: Sequence[str] = (),
+    script: Path = SCRIPT,
+    **settings: str | None,
 ) -> AsyncIterator[World]:
     """A world for the time of the block; `settings` are the gateway's own, beside those of the rig."""
     async with contextlib.AsyncExitStack() as ending:
         api = await ending.enter_async_context(api or Api())
         trust = authority.write_pem(folder / "upstream-ca.pem")
         own = {"BACKEND_URL": api.url, "UPSTREAM_CA_FILE": str(trust), **settings}
-        gateway = Gateway(folder, own, options=options)
+        gateway = Gateway(folder, own, script=script, options=options)
         domain = gateway.settings["SERVER_DOMAIN"]
         authority.write_store(folder / "certificates", f"{domain}", f"*.{domain}")
         ending.push_async_callback(gateway.stop)

@@ -128,5 +128,5 @@ def bare_context() -> SSL.Context:
     return context
 
 
-def _agree_on_protocol(_: SSL.Connection, offers: list[bytes]) -> "bytes | SSL._NoOverlappingProtocols":  # type: ignore[name-defined]
+def _agree_on_protocol(_: SSL.Connection, offers: list[bytes]) -> "bytes | SSL._NoOverlappingProtocols":
     return next((protocol for protocol in ALPN if protocol in offers), SSL.NO_OVERLAPPING_PROTOCOLS)

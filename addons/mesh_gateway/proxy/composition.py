@@ -2,10 +2,11 @@
 
 import hashlib
 import random
-import socket
+import ssl
 import sys
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import mitmproxy.version
 from prometheus_client import CollectorRegistry
@@ -16,8 +17,12 @@ from mesh_gateway.pipeline import Brain
 from mesh_gateway.proxy.certificates import load_certificates
 from mesh_gateway.proxy.upstream_tls import UpstreamTls
 from mesh_gateway.proxy.worker import Worker, new_request_id
+from mesh_gateway.resolve.api_client import ApiClient
+from mesh_gateway.resolve.dialing import Dialing
 from mesh_gateway.resolve.file_source import FileSource
 from mesh_gateway.resolve.http_source import HttpSource
+from mesh_gateway.resolve.names import Names, name_server_look_up, system_look_up
+from mesh_gateway.resolve.own_addresses import own_addresses
 from mesh_gateway.resolve.private_ca import PrivateCa
 from mesh_gateway.resolve.prober import Prober
 from mesh_gateway.resolve.resolver import Resolver
@@ -25,10 +30,12 @@ from mesh_gateway.resolve.source import Source
 from mesh_gateway.routing.addresses import AddressPolicy
 from mesh_gateway.routing.health import HealthTable
 from mesh_gateway.routing.limits import RateLimiter
+from mesh_gateway.routing.routes import Route
 from mesh_gateway.settings import Settings
 from mesh_gateway.tasks import Tasks
 
 FILE_PREFIX = "file:"
+JITTER = random.Random()  # noqa: S311 - spreads retries, guards nothing
 # What mitmweb collects of bodies where INSPECT_BODY_SIZE says nothing.
 WATCHED_BODY_SIZE = 1 << 20
 
@@ -38,7 +45,7 @@ class Parts:
     """All that must be closed again."""
 
     worker: Worker
-    prober: Prober | None
+    prober: Prober
     private_ca: PrivateCa | None
     tasks: Tasks
 
@@ -49,8 +56,7 @@ class Parts:
             self.worker.access_log.close()
 
     async def _close(self) -> None:
-        if self.prober:
-            await self.prober.close()
+        await self.prober.close()
         if self.private_ca:
             await self.private_ca.close()
         await self.worker.resolver.close()
@@ -62,64 +68,70 @@ async def build(settings: Settings, *, is_watched: bool) -> Parts:
     Raises ValueError or OSError for files that the settings name and that cannot be used.
     """
     metrics = Metrics(CollectorRegistry(), {"mitmproxy": mitmproxy.version.VERSION, "python": sys.version.split()[0]})
-    health = HealthTable()
-    source = _source(settings)
-    resolver = Resolver(
-        source,
-        settings,
-        clock=time.monotonic,
-        random=random.Random(),
-        observer=metrics.resolver,  # noqa: S311 - jitter
-    )
-    private_ca = _private_ca(settings)
-    access_log = AccessLog(sys.stdout.buffer) if settings.access_log else None
-    if access_log:
-        metrics.watch_access_log(lambda: access_log.dropped)
+    source, private_ca = _source(settings)
+    resolver = Resolver(source, settings, clock=time.monotonic, random=JITTER, observer=metrics.resolver)
     worker = Worker(
         settings=settings,
-        brain=Brain(settings, health, RateLimiter(settings.rate_limit), _loop_token(settings), new_request_id),
+        brain=_brain(settings),
         resolver=resolver,
         certificates=load_certificates(settings.cert_dir, settings.default_certificate),
         upstream_tls=UpstreamTls(settings, private_ca),
-        access_log=access_log,
+        access_log=_access_log(settings, metrics),
         metrics=metrics,
         inspect_body_size=settings.inspect_body_size or (WATCHED_BODY_SIZE if is_watched else 0),
     )
-    prober = _prober(settings, worker)
-    await resolver.start()
-    if private_ca:
-        await private_ca.start()
-    if prober:
-        await prober.start()
+    prober = _prober(settings, worker, private_ca)
+    for part in (resolver, private_ca, prober):
+        if part:
+            await part.start()
     return Parts(worker, prober, private_ca, Tasks())
 
 
-def _source(settings: Settings) -> Source:
-    policy = AddressPolicy(settings.route_networks, _own_addresses())
-    if settings.backend_url.startswith(FILE_PREFIX):
-        return FileSource(settings, policy, clock=time.monotonic)
-    return HttpSource(settings, policy)
+def _brain(settings: Settings) -> Brain:
+    limiter = RateLimiter(settings.rate_limit)
+    return Brain(settings, HealthTable(), limiter, _loop_token(settings), new_request_id)
 
 
-def _private_ca(settings: Settings) -> PrivateCa | None:
-    if settings.backend_url.startswith(FILE_PREFIX):
+def _access_log(settings: Settings, metrics: Metrics) -> AccessLog | None:
+    if not settings.access_log:
         return None
-    return PrivateCa(settings, random=random.Random())  # noqa: S311 - jitter
+    access_log = AccessLog(sys.stdout.buffer)
+    metrics.watch_access_log(lambda: access_log.dropped)
+    return access_log
 
 
-def _prober(settings: Settings, worker: Worker) -> Prober | None:
-    if not settings.health_check_interval:
-        return None
-    raise NotImplementedError
+def _source(settings: Settings) -> tuple[Source, PrivateCa | None]:
+    """Where routes come from, and with an API the authorities it vouches for."""
+    policy = AddressPolicy(settings.route_networks, own_addresses())
+    if settings.backend_url.startswith(FILE_PREFIX):
+        path = Path(settings.backend_url.removeprefix(FILE_PREFIX))
+        return FileSource(path, policy, clock=time.monotonic), None
+    look_up = name_server_look_up(settings.backend_nameserver) if settings.backend_nameserver else system_look_up
+    client = ApiClient(settings.backend_url, Dialing(Names(look_up, clock=time.monotonic)))
+    private_ca = PrivateCa(client, settings.backend_url, settings.state_dir, random=JITTER)
+    return HttpSource(client, policy, clock=time.monotonic), private_ca
 
 
-def _own_addresses() -> frozenset[str]:
-    """The addresses that this machine's name stands for; the listeners' port check of mitmproxy knows the rest."""
-    try:
-        found = socket.getaddrinfo(socket.gethostname(), None)
-    except OSError:
-        return frozenset()
-    return frozenset(str(address[4][0]).partition("%")[0] for address in found)
+def _prober(settings: Settings, worker: Worker, private_ca: PrivateCa | None) -> Prober:
+    def report(tenant: str, route: Route, healthy: bool) -> None:
+        worker.brain.health.probed(tenant, route, healthy=healthy, now=worker.clock())
+
+    return Prober(
+        worker.resolver.used_since,
+        report,
+        interval=settings.health_check_interval,
+        server_domain=settings.server_domain,
+        tls=lambda: _probing_context(settings, private_ca),
+        clock=time.monotonic,
+        random=JITTER,
+    )
+
+
+def _probing_context(settings: Settings, private_ca: PrivateCa | None) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=str(settings.upstream_ca_file) if settings.upstream_ca_file else None)
+    for der in private_ca.certificates if private_ca else ():
+        context.load_verify_locations(cadata=der)
+    return context
 
 
 def _loop_token(settings: Settings) -> str:

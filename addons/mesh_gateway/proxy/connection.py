@@ -34,7 +34,7 @@ class GatewayConnection(ProxyConnectionHandler):
     """
 
     def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
+        super().__init__(*args)  # type: ignore[no-untyped-call]
         self.max_conns = collections.defaultdict(lambda: asyncio.Semaphore(UPSTREAMS_PER_ADDRESS))
         self._readable: MutableMapping[Connection, asyncio.Event] = collections.defaultdict(_set_event)
         self._crashed = False

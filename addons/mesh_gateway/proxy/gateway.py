@@ -23,6 +23,7 @@ from mesh_gateway.proxy.entry import choose_layer, port_of
 from mesh_gateway.proxy.flow_path.signals import Question
 from mesh_gateway.proxy.installation import Door, InstallationError, install
 from mesh_gateway.proxy.listening import Listening, cancel_default_listener
+from mesh_gateway.proxy.logs import send_to_stderr
 from mesh_gateway.routing.client import identify_client
 from mesh_gateway.settings import ROWS, TABLE, Settings, SettingsError, defaults_from, read_settings
 
@@ -45,6 +46,7 @@ class Gateway:
 
     def load(self, loader: Loader) -> None:
         """Declare the settings as options, and set the options that an edge must have."""
+        send_to_stderr()
         try:
             install()
             self._declare(loader)

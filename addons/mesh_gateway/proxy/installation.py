@@ -73,5 +73,5 @@ def install() -> None:
             f"mitmproxy {found} is not one the gateway was tested with ({', '.join(TESTED)}); install the locked version"
         )
     mode_servers.ProxyConnectionHandler = GuardedConnection  # type: ignore[misc]
-    mode_servers.ReverseInstance.listen = _listen  # type: ignore[method-assign]
+    mode_servers.ReverseInstance.listen = _listen  # type: ignore[method-assign,assignment]
     layers.HttpLayer = ReplayLayer  # type: ignore[misc]

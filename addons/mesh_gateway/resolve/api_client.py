@@ -70,10 +70,12 @@ class ApiClient:
 
 async def _read(response: httpcore.Response, most: int) -> bytes:
     """The body; leaving it half read makes the pool close the connection."""
-    announced = dict(response.headers).get(b"Content-Length", b"0")
+    too_long = SourceUnavailable(f"the answer is longer than {most} bytes")
+    if any(int(value) > most for name, value in response.headers if name.lower() == b"content-length"):
+        raise too_long
     body = bytearray()
     async for chunk in response.aiter_stream():
         body += chunk
-        if len(body) > most or int(announced) > most:
-            raise SourceUnavailable(f"the answer is longer than {most} bytes")
+        if len(body) > most:
+            raise too_long
     return bytes(body)

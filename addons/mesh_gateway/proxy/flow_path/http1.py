@@ -45,6 +45,7 @@ class _BoundedBody(Http1Connection):
 
     @override
     def read_body(self, event: events.Event) -> layer.CommandGenerator[None]:
+        assert self.stream_id is not None  # noqa: S101 - a body follows a head, and a head has a stream
         try:
             for part in self._parts(event):
                 if isinstance(part, h11.Data):

@@ -7,6 +7,7 @@ only when its bytes were passed on, and what waits for a client's own window is 
 import collections
 from typing import TYPE_CHECKING, override
 
+import h2.config
 import h2.connection
 import h2.errors
 import h2.events
@@ -35,7 +36,7 @@ RESETS_WINDOW_SECONDS = 10.0
 class WindowedConnection(BufferedH2Connection):
     """An HTTP/2 connection whose windows are bounds."""
 
-    def __init__(self, config: "h2.config.H2Configuration") -> None:  # type: ignore[name-defined]
+    def __init__(self, config: h2.config.H2Configuration) -> None:
         super().__init__(config)
         self.local_settings.initial_window_size = STREAM_WINDOW
         self.local_settings.max_frame_size = MAX_FRAME
@@ -156,7 +157,7 @@ class GatewayHttp2Client(_Windowed, Http2Client):
 
     @property
     def idle(self) -> bool:
-        return not self.streams and self._handle_event != self.done  # type: ignore[comparison-overlap]
+        return not self.streams and self._handle_event != self.done
 
     @property
     def backlog(self) -> int:

@@ -180,11 +180,12 @@ class GatewayHttpLayer(HttpLayer):
     def register_connection(self, command: RegisterHttpConnection) -> layer.CommandGenerator[None]:
         if command.err:
             server = command.connection
+            assert isinstance(server, Server)  # noqa: S101 - only upstream connections are opened
             command.err = server.error or command.err
             for lease in self.waiting_for_establishment[server]:
                 lease.tls_failed = bool(server.timestamp_tcp_setup) and command.err != CONNECT_TIMEOUT  # type: ignore[attr-defined]
             # mitmproxy would remember the failure for the client connection's life (HAZARDS D2).
-            self._forget(command.connection)
+            self._forget(server)
         yield from super().register_connection(command)
 
     def _give_up(self, server: Server) -> layer.CommandGenerator[None]:

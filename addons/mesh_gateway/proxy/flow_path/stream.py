@@ -438,15 +438,16 @@ class GatewayStream(HttpStream):
         is_upgrade = response.status_code == 101  # noqa: PLR2004
         self.server_state = self.state_done
         if not already_streamed:
+            content = b"" if self.flow.request.method == "HEAD" else response.raw_content or b""
             if not is_upgrade:
+                self._exchange.bytes_sent = len(content)
                 self._end_exchange_of_flow()
             yield HttpResponseHook(self.flow)
             if (yield from self.check_killed(False)):
                 return
-            content = response.raw_content or b""
             yield from self._send_answer_head(end_stream=not content and not response.trailers)
             if content:
-                yield from self._send_answer_data(content)
+                yield SendHttp(ResponseData(self.stream_id, content), self.context.client)
         elif not is_upgrade:
             self._end_exchange_of_flow()
             yield HttpResponseHook(self.flow)

@@ -1,0 +1,37 @@
+"""Is mitmproxy started the way an edge must be?"""
+
+import stat
+from pathlib import Path
+
+from launch.programs import ROOT, Tool, gateway
+
+
+def test_the_listeners_wait_for_the_gateway_and_no_foreign_configuration_is_read(tmp_path: Path) -> None:
+    program = gateway(Tool.DUMP, ["--set", "cache_ttl=5"], {}, tmp_path)
+    name, *arguments = program.command
+    assert Path(name).name == "mitmdump"
+    assert arguments == [
+        *("--scripts", str(ROOT / "addons" / "gateway.py"), "--quiet"),
+        *("--set", f"confdir={tmp_path}", "--set", "server=false", "--set", "cache_ttl=5"),
+    ]
+    assert list(tmp_path.iterdir()) == []
+    assert program.page is None
+
+
+def test_tls_secrets_are_not_written_anywhere(tmp_path: Path) -> None:
+    environment = {"SSLKEYLOGFILE": "/tmp/a", "MITMPROXY_SSLKEYLOGFILE": "/tmp/b", "PORT": "80"}  # noqa: S108 - never opened
+    assert gateway(Tool.DUMP, [], environment, tmp_path).environment == {"PORT": "80"}
+
+
+def test_the_page_of_mitmweb_opens_with_a_token_that_only_its_owner_can_read(tmp_path: Path) -> None:
+    program = gateway(Tool.WEB, [], {"WEB_PORT": "9000"}, tmp_path, new_token=lambda: "secret")
+    assert program.page == "http://127.0.0.1:9000/?token=secret"
+    assert "secret" not in " ".join(program.command)
+    configuration = tmp_path / "config.yaml"
+    assert stat.S_IMODE(configuration.stat().st_mode) == 0o600
+    assert configuration.read_text() == "web_open_browser: false\nweb_port: 9000\nweb_password: secret\n"
+
+
+def test_every_start_has_another_token(tmp_path: Path) -> None:
+    pages = {gateway(Tool.WEB, [], {}, tmp_path).page for _ in range(3)}
+    assert len(pages) == 3
