@@ -40,7 +40,8 @@ class Arrival:
 
 
 def as_json(arrival: Arrival) -> bytes:
-    return json.dumps(asdict(arrival), indent=2).encode() + b"\n"
+    fields = {name: arrival.field(name) for name, _ in arrival.fields}
+    return json.dumps({**asdict(arrival), "fields": fields}, indent=2).encode() + b"\n"
 
 
 def as_html(arrival: Arrival) -> bytes:

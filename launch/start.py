@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from launch import demo, ports
-from launch.programs import Program, Tool, gateway
+from launch.programs import Program, Tool, find_leash, gateway, web_port
 from launch.supervision import AS_A_SERVICE, AT_A_TERMINAL, Supervisor, say, supervise
 from mesh_gateway.healthcheck import complaint, own_address
 from mesh_gateway.settings import Settings, SettingsError, defaults_from, read_settings
@@ -47,7 +47,9 @@ async def _run(tool: Tool, options: Sequence[str], environment: Mapping[str, str
         settings = read_settings(defaults_from(surroundings))
         for wish in ports.wishes(settings):
             ports.check(wish, shared=not is_demo)
-        program = gateway(tool, options, surroundings, private)
+        if tool is Tool.WEB:
+            ports.check(ports.Wish("WEB_PORT", "127.0.0.1", web_port(surroundings)))
+        program = gateway(tool, options, surroundings, private, leash=find_leash())
         supervisor = Supervisor(program, patience_seconds=settings.drain_timeout + _PATIENCE_SECONDS)
         announcements = Tasks()
         announcements.start(_announce(settings, program, surroundings, is_demo=is_demo), name="announcement")
@@ -69,7 +71,5 @@ async def _announce(settings: Settings, program: Program, environment: Mapping[s
         await asyncio.sleep(_POLL_SECONDS)
     if is_demo:
         say("The demo is up, Ctrl-C ends it.\n" + demo.addresses(settings).rstrip("\n"))
-    else:
-        say(f"the gateway for *.{settings.server_domain} is up on port {settings.port}")
     if program.page:
         say(f"  {program.page}  every request in mitmweb")

@@ -13,8 +13,9 @@ HEAD = """\
 # Settings
 
 Every setting is an environment variable and an option of mitmproxy: `CACHE_TTL=30 scripts/run` and
-`scripts/run --set cache_ttl=30` say the same, and the option wins. A wrong value stops the start with one line that names
-the variable, what it held and what it wants.
+`scripts/run --set cache_ttl=30` say the same, and the option wins. `SERVER_DOMAIN` and the ports must be variables:
+`scripts/run` looks at them before it starts anything. A wrong value stops the start with one line that names the variable,
+what it held and what it wants.
 
 Durations are seconds or have a unit (`500ms`, `1.5s`, `5m`, `24h`, `7d`). Sizes are bytes or have a unit, in powers of
 two (`64k`, `32KiB`, `20GiB`).

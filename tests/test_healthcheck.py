@@ -15,7 +15,7 @@ def answering(status: int) -> Iterator[int]:
     """A server on loopback that answers `/_health` with `status`, everything else with 404; gives its port."""
 
     class Answer(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:  # noqa: N802 - the standard library's name
+        def do_GET(self) -> None:
             self.send_response(status if self.path == "/_health" else 404)
             self.end_headers()
 

@@ -19,7 +19,7 @@ from mesh_gateway.routing.candidates import candidates
 from mesh_gateway.routing.client import Client, identify_client
 from mesh_gateway.routing.control import Control, control
 from mesh_gateway.routing.forwarding import Forwarding, forwarded_fields
-from mesh_gateway.routing.head import Field, RequestHead
+from mesh_gateway.routing.head import Field, Rejection, RequestHead
 from mesh_gateway.routing.health import HealthTable
 from mesh_gateway.routing.hostname import HostKind, HostName, parse_host
 from mesh_gateway.routing.limits import RateLimiter
@@ -139,40 +139,43 @@ class Brain:
         """Who asks, for which name, and may they? `now` is monotonic seconds."""
         client = identify_client(arrival.peer, head.fields, self.settings.trusted_proxies)
         identity = request_id(head, client, self.new_id)
-
-        def refuse(failure: Failure, reason: str | None = None, host: str | None = None) -> Reply:
-            return Reply(failure, identity, client.address, host=host, reason=reason)
-
         if own := own_path(head, arrival):
             return Reply(own, identity, client.address, host=head.authority)
-        if arrival.listener is Listener.ADMIN:
-            return refuse(Failure.FOREIGN_HOST, "the admin port serves own paths only")
-        if not arrival.accepting:
-            return refuse(Failure.UNAVAILABLE, "draining or over capacity")
-        if not self.limiter.allow(client.address, now):
-            return refuse(Failure.RATE_LIMITED)
-        if is_loop(head, self.loop_token):
-            return refuse(Failure.LOOP_DETECTED, "the request passed this gateway before")
-        if (head.body.length or 0) > self.settings.max_body_size:
-            return refuse(Failure.BODY_TOO_LARGE, f"content-length {head.body.length}")
-
+        if refusal := self._refusal(head, arrival, client, now):
+            return Reply(refusal.failure, identity, client.address, reason=refusal.reason)
         asked = control(head, client)
         name = parse_host(asked.route_host or head.authority, self.settings.server_domain)
-        if name.kind is HostKind.MALFORMED:
-            return refuse(Failure.INVALID_HOST, f"host {head.authority[:200]!r}")
-        if arrival.same_certificate and not arrival.same_certificate(name.host):
-            return refuse(Failure.MISDIRECTED, host=name.host)
+        if refusal := self._refusal_of_name(name, head, arrival):
+            return Reply(refusal.failure, identity, client.address, host=name.host, reason=refusal.reason)
+        visit = self._visit(head, client, arrival, name=name, asked=asked, identity=identity)
+        if name.kind is HostKind.TENANT:
+            return NeedsRoutes(visit)
+        assert self.settings.default_backend  # noqa: S101 - or the name would have been refused
+        return Forward(visit, (default_candidate(self.settings.default_backend),))
 
-        visit = self._visit(head, client, arrival, name, asked, identity)
-        match name.kind:
-            case HostKind.TENANT:
-                return NeedsRoutes(visit)
-            case HostKind.APEX | HostKind.FOREIGN if self.settings.default_backend:
-                return Forward(visit, (default_candidate(self.settings.default_backend),))
-            case HostKind.APEX | HostKind.FOREIGN:
-                return refuse(Failure.FOREIGN_HOST, host=name.host)
-            case _:
-                assert_never(name.kind)
+    def _refusal(self, head: RequestHead, arrival: Arrival, client: Client, now: float) -> Rejection | None:
+        """Why the request is not served, whatever name it asks for."""
+        if arrival.listener is Listener.ADMIN:
+            return Rejection(Failure.FOREIGN_HOST, "the admin port serves own paths only")
+        if not arrival.accepting:
+            return Rejection(Failure.UNAVAILABLE, "draining or over capacity")
+        if not self.limiter.allow(client.address, now):
+            return Rejection(Failure.RATE_LIMITED, f"more than {self.settings.rate_limit} requests per second")
+        if is_loop(head, self.loop_token):
+            return Rejection(Failure.LOOP_DETECTED, "the request passed this gateway before")
+        if (head.body.length or 0) > self.settings.max_body_size:
+            return Rejection(Failure.BODY_TOO_LARGE, f"content-length {head.body.length}")
+        return None
+
+    def _refusal_of_name(self, name: HostName, head: RequestHead, arrival: Arrival) -> Rejection | None:
+        """Why nothing is served under this name, or not on this connection."""
+        if name.kind is HostKind.MALFORMED:
+            return Rejection(Failure.INVALID_HOST, f"host {head.authority[:200]!r}")
+        if arrival.same_certificate and not arrival.same_certificate(name.host):
+            return Rejection(Failure.MISDIRECTED, "not under the certificate of this connection")
+        if name.kind is not HostKind.TENANT and not self.settings.default_backend:
+            return Rejection(Failure.FOREIGN_HOST, "no tenant's name")
+        return None
 
     def choose(self, visit: Visit, resolution: Resolution, *, now: float) -> Reply | Forward:
         """Where the tenant lives by what the resolver answered. `now` is monotonic seconds."""
@@ -219,6 +222,7 @@ class Brain:
         head: RequestHead,
         client: Client,
         arrival: Arrival,
+        *,
         name: HostName,
         asked: Control,
         identity: str,

@@ -3,7 +3,12 @@
 import stat
 from pathlib import Path
 
+import pytest
+import yaml
+from argon2 import PasswordHasher
+
 from launch.programs import ROOT, Tool, gateway
+from mesh_gateway.settings import SettingsError
 
 
 def test_the_listeners_wait_for_the_gateway_and_no_foreign_configuration_is_read(tmp_path: Path) -> None:
@@ -18,6 +23,11 @@ def test_the_listeners_wait_for_the_gateway_and_no_foreign_configuration_is_read
     assert program.page is None
 
 
+def test_a_leash_goes_before_the_command(tmp_path: Path) -> None:
+    plain = gateway(Tool.DUMP, [], {}, tmp_path).command
+    assert gateway(Tool.DUMP, [], {}, tmp_path, leash=("tie", "--fast")).command == ("tie", "--fast", *plain)
+
+
 def test_tls_secrets_are_not_written_anywhere(tmp_path: Path) -> None:
     environment = {"SSLKEYLOGFILE": "/tmp/a", "MITMPROXY_SSLKEYLOGFILE": "/tmp/b", "PORT": "80"}  # noqa: S108 - never opened
     assert gateway(Tool.DUMP, [], environment, tmp_path).environment == {"PORT": "80"}
@@ -29,9 +39,16 @@ def test_the_page_of_mitmweb_opens_with_a_token_that_only_its_owner_can_read(tmp
     assert "secret" not in " ".join(program.command)
     configuration = tmp_path / "config.yaml"
     assert stat.S_IMODE(configuration.stat().st_mode) == 0o600
-    assert configuration.read_text() == "web_open_browser: false\nweb_port: 9000\nweb_password: secret\n"
+    said = yaml.safe_load(configuration.read_text())
+    assert (said["web_open_browser"], said["web_port"]) == (False, 9000)
+    assert PasswordHasher().verify(said["web_password"], "secret")
 
 
 def test_every_start_has_another_token(tmp_path: Path) -> None:
     pages = {gateway(Tool.WEB, [], {}, tmp_path).page for _ in range(3)}
     assert len(pages) == 3
+
+
+def test_a_wrong_port_for_the_page_is_said_like_any_setting(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"^WEB_PORT holds 'x' but wants a port from 1 to 65535$"):
+        gateway(Tool.WEB, [], {"WEB_PORT": "x"}, tmp_path)

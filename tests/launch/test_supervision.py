@@ -12,6 +12,7 @@ import pytest
 
 from launch.programs import Program
 from launch.supervision import AS_A_SERVICE, AT_A_TERMINAL, Order, Supervisor, supervise
+from mesh_gateway.tasks import Tasks
 
 WELL = "open('ready', 'w').close(); import time; time.sleep(30)"
 STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); " + WELL
@@ -49,7 +50,7 @@ class World:
     async def until(self, name: str) -> None:
         """Wait for a file that the program writes."""
         async with asyncio.timeout(5):
-            while not (self.folder / name).exists():  # noqa: ASYNC110, ASYNC240 - another process says it by a file
+            while not (self.folder / name).exists():  # noqa: ASYNC110 - another process says it by a file
                 await asyncio.sleep(0.01)
 
     def heard(self) -> str:
@@ -64,7 +65,7 @@ def each_run_lives(seconds: float) -> Iterator[float]:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
 async def test_a_signal_is_handed_on_and_the_end_is_a_good_one(tmp_path: Path, number: signal.Signals) -> None:
     world = World(tmp_path, TIDY, clock=each_run_lives(1))
-    running = asyncio.create_task(supervise(world.supervisor, AS_A_SERVICE))  # noqa: TID251 - awaited below
+    running = Tasks().start(supervise(world.supervisor, AS_A_SERVICE), name="supervisor")
     await world.until("ready")
     os.kill(os.getpid(), number)
     assert await running == 0
@@ -74,7 +75,7 @@ async def test_a_signal_is_handed_on_and_the_end_is_a_good_one(tmp_path: Path, n
 
 async def test_a_service_hears_a_hangup_and_goes_on(tmp_path: Path) -> None:
     world = World(tmp_path, TIDY, clock=each_run_lives(1))
-    running = asyncio.create_task(supervise(world.supervisor, AS_A_SERVICE))  # noqa: TID251 - awaited below
+    running = Tasks().start(supervise(world.supervisor, AS_A_SERVICE), name="supervisor")
     await world.until("ready")
     os.kill(os.getpid(), signal.SIGHUP)
     await world.until("heard")
@@ -106,7 +107,7 @@ async def test_one_that_died_is_started_again_until_it_ends_well(tmp_path: Path)
 
 async def test_the_end_can_be_asked_for_in_the_pause_before_a_restart(tmp_path: Path) -> None:
     world = World(tmp_path, "raise SystemExit(7)", clock=each_run_lives(11))
-    running = asyncio.create_task(world.supervisor.run())  # noqa: TID251 - awaited below
+    running = Tasks().start(world.supervisor.run(), name="supervisor")
     async with asyncio.timeout(5):
         while not world.said:  # noqa: ASYNC110 - the supervisor reports by a plain call
             await asyncio.sleep(0.01)
@@ -116,7 +117,7 @@ async def test_the_end_can_be_asked_for_in_the_pause_before_a_restart(tmp_path: 
 
 async def test_one_that_will_not_end_is_killed_when_patience_is_over(tmp_path: Path) -> None:
     world = World(tmp_path, STUBBORN, clock=each_run_lives(1), patience_seconds=0.2)
-    running = asyncio.create_task(world.supervisor.run())  # noqa: TID251 - awaited below
+    running = Tasks().start(world.supervisor.run(), name="supervisor")
     await world.until("ready")
     world.supervisor.heed(signal.SIGTERM, Order.END)
     assert await asyncio.wait_for(running, 5) == 0
@@ -125,7 +126,7 @@ async def test_one_that_will_not_end_is_killed_when_patience_is_over(tmp_path: P
 
 async def test_a_signal_while_the_process_is_being_started_is_not_lost(tmp_path: Path) -> None:
     world = World(tmp_path, WELL, clock=each_run_lives(1))
-    running = asyncio.create_task(world.supervisor.run())  # noqa: TID251 - awaited below
+    running = Tasks().start(world.supervisor.run(), name="supervisor")
     await asyncio.sleep(0)
     world.supervisor.heed(signal.SIGTERM, Order.END)
     assert await asyncio.wait_for(running, 5) == 0

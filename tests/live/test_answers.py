@@ -32,6 +32,8 @@ class Row:
     method: str = "GET"
     target: str = "/"
     fields: tuple[tuple[str, str], ...] = ()
+    unread: bool = False
+    """The head is too large to be read, so neither `Accept` nor the method are known."""
 
 
 ROWS = {
@@ -47,9 +49,9 @@ ROWS = {
     "hung up": Row(502, "UPSTREAM_PROTOCOL", "hangup", method="POST"),
     "too slow": Row(504, "UPSTREAM_TIMEOUT", "silent"),
     "body too large": Row(413, "BODY_TOO_LARGE", method="PUT", fields=(("Content-Length", str((20 << 30) + 1)),)),
-    "a field too large": Row(431, "HEADERS_TOO_LARGE", fields=(("X-Big", "b" * 40_000),)),
-    "too many fields": Row(431, "HEADERS_TOO_LARGE", fields=tuple((f"X-{n}", "1") for n in range(120))),
-    "target too long": Row(414, "URI_TOO_LONG", target="/" + "t" * 9_000),
+    "a field too large": Row(431, "HEADERS_TOO_LARGE", fields=(("X-Big", "b" * 40_000),), unread=True),
+    "too many fields": Row(431, "HEADERS_TOO_LARGE", fields=tuple((f"X-{n}", "1") for n in range(120)), unread=True),
+    "target too long": Row(414, "URI_TOO_LONG", target="/" + "t" * 9_000, unread=True),
     "trace": Row(405, "METHOD_NOT_ALLOWED", method="TRACE"),
 }
 
@@ -96,6 +98,8 @@ async def test_a_failure_is_json_with_its_code_and_is_not_stored(place: World, r
 async def test_a_browser_gets_a_page_that_stands_alone(place: World, row: Row) -> None:
     answer = await provoke(place, row, BROWSER)
     assert answer.status == row.status
+    if row.unread and answer.code == row.code:
+        return
     assert answer.one("content-type").startswith("text/html")
     assert answer.one("cache-control") == "no-store"
     assert row.code in answer.text
@@ -108,7 +112,8 @@ async def test_a_browser_gets_a_page_that_stands_alone(place: World, row: Row) -
 async def test_a_failure_leaves_one_access_line_with_its_code(place: World, row: Row) -> None:
     answer = await provoke(place, row)
     lines = await place.gateway.access_lines(answer.one("x-request-id"))
-    assert [(line["status"], line["code"], line["method"]) for line in lines] == [(row.status, row.code, row.method)]
+    assert [(line["status"], line["code"]) for line in lines] == [(row.status, row.code)]
+    assert lines[0]["method"] == row.method or row.unread
 
 
 def assert_discreet(answer: Answer) -> None:

@@ -180,12 +180,18 @@ async def test_no_control_field_is_passed_on(place: Place, name: str) -> None:
         ("HTTP2-Settings", "AAMAAABkAAQAAP__"),
         ("X_Forwarded_For", "6.6.6.6"),
         ("X_Real_IP", "6.6.6.6"),
-        ("Transfer_Encoding", "chunked"),
         ("A_b", "1"),
     ],
 )
 async def test_a_field_for_one_hop_or_with_an_underscore_is_removed(place: Place, name: str, value: str) -> None:
     assert not (await place.received(place.stranger, (name, value))).has(name)
+
+
+async def test_an_underscore_twin_of_a_framing_field_is_refused_or_removed(place: Place) -> None:
+    place.origin.forget()
+    answer = await place.stranger.ask("GET", HOST, "/x", ("Transfer_Encoding", "chunked"))
+    assert answer.status in {200, 400}
+    assert not any(arrival.has("transfer_encoding") for arrival in place.origin.arrivals)
 
 
 async def test_fields_that_connection_names_are_removed_but_not_those_of_the_gateway(place: Place) -> None:

@@ -11,6 +11,7 @@ import pytest_asyncio
 from tests.rig.certificates import Authority
 from tests.rig.http1_client import ConnectionEndedError
 from tests.rig.http2_client import StreamBrokenError
+from tests.rig.origin import Origin
 from tests.rig.world import World, world
 
 HOST = "alice.example.com"
@@ -97,9 +98,26 @@ BAD_CHUNKS: dict[str, bytes] = {
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def place(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> AsyncIterator[World]:
+async def shared(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> AsyncIterator[tuple[World, Origin]]:
     async with world(tmp_path_factory.mktemp("smuggling"), authority) as here:
-        yield here
+        _, alice = await here.new_tenant("alice")
+        yield here, alice
+
+
+@pytest.fixture
+def place(shared: tuple[World, Origin]) -> World:
+    return shared[0]
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def origin(shared: tuple[World, Origin]) -> Origin:
+    """Alice's server: its route is known and it is seen to answer, so that what does not arrive was held back."""
+    place, alice = shared
+    alice.forget()
+    assert (await place.ask("GET", HOST)).status == 200
+    assert len(alice.arrivals) == 1
+    alice.forget()
+    return alice
 
 
 async def statuses(place: World, raw: bytes) -> list[int]:
@@ -115,33 +133,28 @@ async def statuses(place: World, raw: bytes) -> list[int]:
 
 
 @pytest.mark.parametrize("raw", REFUSED.values(), ids=REFUSED)
-async def test_refused_with_400_and_not_passed_on(place: World, raw: bytes) -> None:
-    host, origin = await place.new_tenant("alice")
-    assert host == HOST
+async def test_refused_with_400_and_not_passed_on(place: World, origin: Origin, raw: bytes) -> None:
     assert await statuses(place, raw) == [400]
     assert origin.wire == b""
 
 
 @pytest.mark.parametrize("raw", NOT_ALLOWED.values(), ids=NOT_ALLOWED)
-async def test_refused_with_400_or_405_and_not_passed_on(place: World, raw: bytes) -> None:
-    _, origin = await place.new_tenant("alice")
+async def test_refused_with_400_or_405_and_not_passed_on(place: World, origin: Origin, raw: bytes) -> None:
     (status,) = await statuses(place, raw)
     assert status in {400, 405}
     assert origin.wire == b""
 
 
 @pytest.mark.parametrize("chunks", BAD_CHUNKS.values(), ids=BAD_CHUNKS)
-async def test_a_body_with_a_bad_chunk_is_refused_and_never_whole(place: World, chunks: bytes) -> None:
-    _, origin = await place.new_tenant("alice")
+async def test_a_body_with_a_bad_chunk_is_refused_and_never_whole(place: World, origin: Origin, chunks: bytes) -> None:
     got = await statuses(place, post(CHUNKED, body=chunks + HIDDEN))
     assert got in ([400], [])
     assert not any(arrival.complete for arrival in origin.arrivals)
-    assert b"/hidden" not in origin.wire
+    assert [arrival.target for arrival in origin.arrivals] in ([], ["/first"])
 
 
 @pytest.mark.parametrize("extension", [b";a=b", b' ; a="b;c"', b";" + b"a" * 100], ids=["plain", "quoted", "long"])
-async def test_a_chunk_extension_is_refused_or_taken_off(place: World, extension: bytes) -> None:
-    _, origin = await place.new_tenant("alice")
+async def test_a_chunk_extension_is_refused_or_taken_off(place: World, origin: Origin, extension: bytes) -> None:
     got = await statuses(place, post(CHUNKED, body=b"3%b\r\nabc\r\n0\r\n\r\n" % extension))
     assert got in ([200], [400])
     assert b";" not in origin.wire.partition(b"\r\n\r\n")[2]
@@ -149,26 +162,23 @@ async def test_a_chunk_extension_is_refused_or_taken_off(place: World, extension
         assert (origin.last.body.size, origin.last.complete) == (3, True)
 
 
-async def test_two_whole_requests_in_a_row_are_two(place: World) -> None:
-    _, origin = await place.new_tenant("alice")
+async def test_two_whole_requests_in_a_row_are_two(place: World, origin: Origin) -> None:
     assert await statuses(place, post(b"Content-Length: 2", body=b"ok") + HIDDEN) == [200, 200]
     assert [arrival.target for arrival in origin.arrivals] == ["/first", "/hidden"]
 
 
-async def test_an_equal_length_twice_is_refused_or_taken_once(place: World) -> None:
-    _, origin = await place.new_tenant("alice")
+async def test_an_equal_length_twice_is_refused_or_taken_once(place: World, origin: Origin) -> None:
     got = await statuses(place, post(b"Content-Length: 2", b"Content-Length: 2", body=b"ok"))
     assert got in ([200], [400])
     assert got == [400] or origin.last.one("content-length") == "2"
 
 
-async def test_an_empty_line_before_a_request_is_swallowed(place: World) -> None:
-    await place.new_tenant("alice")
+async def test_an_empty_line_before_a_request_is_swallowed(place: World, origin: Origin) -> None:
     assert await statuses(place, b"\r\n" + HIDDEN) == [200]
+    assert len(origin.arrivals) == 1
 
 
-async def test_a_head_that_comes_in_pieces_is_one_request(place: World) -> None:
-    _, origin = await place.new_tenant("alice")
+async def test_a_head_that_comes_in_pieces_is_one_request(place: World, origin: Origin) -> None:
     async with place.connect() as client:
         for byte in HIDDEN:
             await client.send(bytes([byte]))
@@ -209,8 +219,9 @@ BAD_FIELDS: dict[str, list[tuple[str, str]]] = {
 
 
 @pytest.mark.parametrize("fields", BAD_FIELDS.values(), ids=BAD_FIELDS)
-async def test_over_http2_refused_and_not_passed_on(place: World, fields: list[tuple[str, str]]) -> None:
-    _, origin = await place.new_tenant("alice")
+async def test_over_http2_refused_and_not_passed_on(
+    place: World, origin: Origin, fields: list[tuple[str, str]]
+) -> None:
     async with place.connect_http2(HOST) as client:
         stream = client.begin_raw(fields)
         status: int | None = None
@@ -220,8 +231,7 @@ async def test_over_http2_refused_and_not_passed_on(place: World, fields: list[t
     assert origin.wire == b""
 
 
-async def test_garbage_is_answered_or_closed_and_costs_nothing(place: World) -> None:
-    _, origin = await place.new_tenant("alice")
+async def test_garbage_is_answered_or_closed_and_costs_nothing(place: World, origin: Origin) -> None:
     for raw in (b"\x00" * 100, b"\xff\xfe\r\n\r\n", b"HELLO\r\n\r\n", b"SSH-2.0-x\r\n", b"\x16\x03\x01"):
         async with place.connect() as client:
             await client.send(raw)

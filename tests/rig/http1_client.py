@@ -153,5 +153,6 @@ def _next(parser: h11.Connection) -> object:
         raise
 
 
-def _decoded(fields: Iterable[tuple[bytes, bytes]]) -> list[tuple[str, str]]:
-    return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in fields]
+def _decoded(fields: h11._headers.Headers) -> list[tuple[str, str]]:
+    """With the names as they came: h11 itself has them in lower case."""
+    return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in fields.raw_items()]

@@ -42,8 +42,10 @@ class Origin(Listener):
         return self.arrivals[-1]
 
     def forget(self) -> None:
-        """Start counting anew; `connections` go on."""
+        """Start recording anew; `connections` go on."""
         self.arrivals.clear()
+        for record in self.records:
+            record.clear()
 
     async def serve(self, reader: StreamReader, writer: StreamWriter, connection: int) -> None:
         tls: ssl.SSLObject | None = writer.get_extra_info("ssl_object")

@@ -39,7 +39,7 @@ class WebSocket:
         port: int,
         host: str,
         target: str = "/",
-        fields: list[tuple[str, str]] | None = None,
+        subprotocol: str | None = None,
         tls: ssl.SSLContext | None = None,
     ) -> "AsyncIterator[WebSocket]":
         """A connection that has sent its handshake."""
@@ -48,9 +48,8 @@ class WebSocket:
                 LOOPBACK, port, ssl=tls, server_hostname=host if tls else None
             )
         client = cls(reader, writer)
-        extra = [(name.encode(), value.encode()) for name, value in fields or []]
         try:
-            await client.send(Request(host=host, target=target, extra_headers=extra))
+            await client.send(Request(host=host, target=target, subprotocols=[subprotocol] if subprotocol else []))
             yield client
         finally:
             writer.transport.abort()

@@ -2,7 +2,7 @@ import pytest
 
 from mesh_gateway.routing.freshness import Freshness, Lifetime, judge
 
-# Asked at 1000, fresh to 1060, routes end at 1580 or 1060 or 1020, stale to an hour after the fresh lifetime.
+# Asked at 1000, fresh to 1060, routes end at 1580 or 1060 or 1020, served up to an hour.
 LONG = Lifetime.of(1000, cache_ttl=60, routes_ttl=580, stale_ttl=3600)
 NO_TTL = Lifetime.of(1000, cache_ttl=60, routes_ttl=None, stale_ttl=3600)
 SHORT = Lifetime.of(1000, cache_ttl=60, routes_ttl=20, stale_ttl=3600)
@@ -20,8 +20,8 @@ NEVER_STALE = Lifetime.of(1000, cache_ttl=60, routes_ttl=580, stale_ttl=0)
         pytest.param(LONG, 60, True, Freshness.STALE, id="past CACHE_TTL, before the routes' end"),
         pytest.param(LONG, 579, True, Freshness.STALE, id="just before the routes' end"),
         pytest.param(LONG, 580, True, Freshness.AGED, id="past the routes' end"),
-        pytest.param(LONG, 3659, True, Freshness.AGED, id="just before the stale limit"),
-        pytest.param(LONG, 3660, True, Freshness.GONE, id="past the stale limit"),
+        pytest.param(LONG, 3599, True, Freshness.AGED, id="just before the stale limit"),
+        pytest.param(LONG, 3600, True, Freshness.GONE, id="past the stale limit"),
         pytest.param(NO_TTL, 119, True, Freshness.STALE, id="no routesTtl: one more CACHE_TTL"),
         pytest.param(NO_TTL, 120, True, Freshness.AGED, id="no routesTtl: past one more CACHE_TTL"),
         pytest.param(SHORT, 15.9, True, Freshness.FRESH, id="routesTtl is shorter than CACHE_TTL"),
@@ -41,13 +41,16 @@ def test_good_routes_outlive_an_answer_without_any_until_their_own_end() -> None
     assert kept
     assert judge(kept, 1109, in_use=False) is Freshness.FRESH
     assert judge(kept, 1110, in_use=True) is Freshness.STALE
-    assert (kept.routes_until, kept.stale_until) == (LONG.routes_until, LONG.stale_until)
+    assert judge(kept, 1579, in_use=True) is Freshness.STALE
+    assert judge(kept, 1580, in_use=True) is Freshness.AGED
+    assert judge(kept, 4600, in_use=True) is Freshness.GONE
 
 
 def test_the_pause_ends_with_the_routes() -> None:
     kept = LONG.outlives_silence(1575, pause=10)
     assert kept
-    assert kept.fresh_until == 1580
+    assert judge(kept, 1579.9, in_use=False) is Freshness.FRESH
+    assert judge(kept, 1580, in_use=False) is Freshness.STALE
 
 
 def test_routes_do_not_outlive_silence_past_their_own_end() -> None:

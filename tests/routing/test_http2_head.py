@@ -106,7 +106,6 @@ BAD = Failure.BAD_REQUEST
         pytest.param(with_fields((b"proxy-connection", b"close")), BAD, id="8.2.2 proxy-connection"),
         pytest.param(with_fields((b"upgrade", b"h2c")), BAD, id="8.2.2 upgrade"),
         pytest.param(with_fields((b"te", b"trailers, gzip")), BAD, id="8.2.2 te"),
-        pytest.param(with_fields((b"transfer_encoding", b"chunked")), BAD, id="B15 twin"),
         pytest.param(with_fields((b"expect", b"luck")), BAD, id="expectation nobody knows"),
         pytest.param(with_fields((b"content-length", b"5")), BAD, id="H2.CL length, but ended"),
         pytest.param(open_post((b"content-length", b"5"), (b"content-length", b"5")), BAD, id="two lengths"),

@@ -37,5 +37,5 @@ def choose_layer(next_layer: layer.NextLayer, worker: Worker) -> layer.Layer | N
 class Refusal(layer.Layer):
     """Ends a connection that speaks TLS to the http port, or the other way round (HAZARDS E5)."""
 
-    def _handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
+    def _handle_event(self, _: events.Event) -> layer.CommandGenerator[None]:
         yield commands.CloseConnection(self.context.client)

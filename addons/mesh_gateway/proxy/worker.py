@@ -17,6 +17,7 @@ from mesh_gateway.observe.metrics import Metrics
 from mesh_gateway.pages import Answer
 from mesh_gateway.pipeline import Arrival, Brain, Candidate, Forward, Listener, OwnPath, Visit, mesh_route
 from mesh_gateway.proxy.certificates import Certificates
+from mesh_gateway.proxy.flow_path.messages import Glimpse
 from mesh_gateway.proxy.upstream_tls import UpstreamTls
 from mesh_gateway.resolve.resolver import Resolver
 from mesh_gateway.routing.head import HeadLimits, Rejection
@@ -125,25 +126,27 @@ class Worker:
 
     # The gateway answers itself.
 
-    def refuse_unread(self, client: Client, rejection: Rejection) -> http.Response:
+    def refuse_unread(self, client: Client, rejection: Rejection, seen: Glimpse) -> http.Response:
         """Record and answer what was not a request; the connection ends with it."""
         exchange = self.begin(client, None)
         exchange.failure, exchange.reason = rejection.failure, rejection.reason
         exchange.status = VERDICTS[rejection.failure].status
+        exchange.method = seen.method
+        page = self.failure_page(rejection.failure, exchange, accept=seen.accept, last_seen_online=None)
+        exchange.bytes_sent = len(page.raw_content or b"")
         self.finish(exchange)
-        page = self.failure_page(rejection.failure, exchange, accept=None, last_seen_online=None)
         page.headers["X-Request-ID"] = exchange.request_id
         page.headers["Connection"] = "close"
         return page
 
     def failure_page(
-        self, failure: Failure, exchange: Exchange, *, accept: str | None, last_seen_online: str | None
+        self, failure: Failure, exchange: Exchange, *, accept: bytes | None, last_seen_online: str | None
     ) -> http.Response:
         """The answer to a client for `failure`."""
         answer = pages.failure_answer(
             failure,
             request_id=exchange.request_id,
-            accept=accept.encode("utf-8", "surrogateescape") if accept else None,
+            accept=accept,
             host=exchange.host,
             last_seen_online=last_seen_online,
         )

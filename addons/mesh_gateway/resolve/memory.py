@@ -5,7 +5,7 @@ out the tenants in use.
 """
 
 import logging
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import assert_never
@@ -13,6 +13,7 @@ from typing import assert_never
 from cachetools import TLRUCache
 
 from mesh_gateway.resolve.observer import ResolverEvent, ResolverObserver
+from mesh_gateway.resolve.packing import pack, unpack
 from mesh_gateway.resolve.source import Answer, Found, NotFound
 from mesh_gateway.routing.freshness import Freshness, Lifetime, judge
 from mesh_gateway.routing.resolution import CacheState, Resolution, Standing
@@ -21,14 +22,21 @@ from mesh_gateway.settings import Settings
 
 logger = logging.getLogger(__name__)
 
+_UNPACKED = 8192
+"""Tenants whose routes are at hand without unpacking."""
+
 
 @dataclass(slots=True)
 class Entry:
-    """A tenant with routes."""
+    """A tenant with routes. They are kept packed, and beside that as they are while the tenant is busy."""
 
-    routes: RouteSet
+    packed: bytes
     life: Lifetime
     last_used: float
+    unpacked: RouteSet | None = None
+
+    def read(self) -> RouteSet:
+        return self.unpacked or unpack(self.packed)
 
     def freshness(self, now: float) -> Freshness:
         return judge(self.life, now, in_use=self.last_used > self.life.asked)
@@ -51,6 +59,7 @@ class Memory:
         self._observer = observer
         self._entries: OrderedDict[str, Entry] = OrderedDict()  # the one used last is at the end
         # cachetools wants a clock to call: it gets the `now` that this memory was last asked with.
+        self._unpacked: deque[Entry] = deque()
         self._now = 0.0
         self._absences: TLRUCache[str, Absence] = TLRUCache(
             max(1, settings.cache_entries // 10),
@@ -68,10 +77,11 @@ class Memory:
         self._now = now
         return self._absences.get(tenant)
 
-    def use(self, tenant: str, entry: Entry, now: float) -> None:
-        """Note that somebody asked for `tenant`."""
+    def use(self, tenant: str, entry: Entry, now: float) -> RouteSet:
+        """The routes in `entry`, for somebody who asked for `tenant`."""
         entry.last_used = now
         self._entries.move_to_end(tenant)
+        return entry.unpacked or self._unpack(entry, unpack(entry.packed))
 
     def learn(self, tenant: str, answer: Answer, now: float) -> Resolution:
         """Remember an answer; returns what a request that waited for it gets."""
@@ -91,7 +101,7 @@ class Memory:
         entry = self._entries.get(tenant)
         if entry is None or entry.freshness(now) is Freshness.GONE:
             return Resolution(tenant, Standing.UNAVAILABLE, CacheState.MISS)
-        return Resolution(tenant, Standing.KNOWN, CacheState.STALE, entry.routes)
+        return Resolution(tenant, Standing.KNOWN, CacheState.STALE, entry.read())
 
     def clear(self, tenant: str | None = None) -> None:
         """Forget one tenant, or all."""
@@ -110,11 +120,20 @@ class Memory:
         life = Lifetime.of(
             now, cache_ttl=settings.cache_ttl, routes_ttl=routes.ttl_seconds, stale_ttl=settings.stale_ttl
         )
-        self._entries[tenant] = Entry(routes, life, before.last_used if before else now)
+        entry = self._entries[tenant] = Entry(pack(routes), life, before.last_used if before else now)
+        self._unpack(entry, routes)
         self._absences.pop(tenant, None)
         if len(self._entries) > settings.cache_entries:
             self._entries.popitem(last=False)
         return Resolution(tenant, Standing.KNOWN, CacheState.MISS, routes)
+
+    def _unpack(self, entry: Entry, routes: RouteSet) -> RouteSet:
+        """Keep `routes` at hand, and those no longer that were taken out first."""
+        entry.unpacked = routes
+        self._unpacked.append(entry)
+        if len(self._unpacked) > _UNPACKED:
+            self._unpacked.popleft().unpacked = None
+        return routes
 
     def _hush(self, tenant: str, routes: RouteSet, now: float) -> Resolution:
         """The tenant is offline, or the API was restarted and its agents have not called yet."""
@@ -122,7 +141,7 @@ class Memory:
         if entry and (life := entry.life.outlives_silence(now, pause=pause)):
             entry.life = life
             self._observer.event(ResolverEvent.ROUTES_KEPT)
-            return Resolution(tenant, Standing.KNOWN, CacheState.STALE, entry.routes)
+            return Resolution(tenant, Standing.KNOWN, CacheState.STALE, entry.read())
         return self._forget(tenant, Absence(Standing.OFFLINE, now + _shorter(pause, routes.ttl_seconds), routes))
 
     def _forget(self, tenant: str, absence: Absence) -> Resolution:
@@ -135,7 +154,7 @@ class Memory:
             return
         self._observer.routes_dropped(len(routes.dropped))
         before = self._entries.get(tenant)
-        if before is None or before.routes.dropped != routes.dropped:
+        if before is None or before.read().dropped != routes.dropped:
             logger.warning("routes of %s left out: %s", tenant, "; ".join(routes.dropped[:5]))
 
 

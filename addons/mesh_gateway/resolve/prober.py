@@ -73,7 +73,7 @@ class Prober:
         if len(checks) > CHECKS_PER_ROUND:
             checks = self._random.sample(checks, CHECKS_PER_ROUND)
         context = self._tls()
-        for batch in batched(checks, CHECKS_AT_A_TIME):  # noqa: B911 - the last batch is smaller; strict is Python 3.13
+        for batch in batched(checks, CHECKS_AT_A_TIME):
             await asyncio.gather(*(self._check(check, context) for check in batch))
 
     def _checks(self, routes: RouteSet) -> Iterator[Check]:
@@ -101,14 +101,23 @@ async def is_healthy(check: Check, context: ssl.SSLContext | None) -> bool:
     try:
         async with asyncio.timeout(_CHECK_SECONDS):
             return bool(_HEALTHY.match(await _status_line(check, context)))
-    except (OSError, ValueError, asyncio.IncompleteReadError):  # TimeoutError and ssl.SSLError are OSErrors
+    except (
+        OSError,
+        asyncio.IncompleteReadError,
+        asyncio.LimitOverrunError,
+    ):  # TimeoutError and ssl.SSLError are OSErrors
         return False
 
 
 async def _status_line(check: Check, context: ssl.SSLContext | None) -> bytes:
-    route = check.route
-    tls = {"ssl": context, "server_hostname": check.host} if route.scheme is Scheme.HTTPS else {}
-    reader, writer = await asyncio.open_connection(route.ip, route.port, limit=4096, **tls)
+    route, is_tls = check.route, check.route.scheme is Scheme.HTTPS
+    reader, writer = await asyncio.open_connection(
+        route.ip,
+        route.port,
+        limit=4096,
+        ssl=context if is_tls else None,
+        server_hostname=check.host if is_tls else None,
+    )
     try:
         writer.write(f"HEAD {check.path} HTTP/1.1\r\nHost: {check.host}\r\nConnection: close\r\n\r\n".encode())
         return await reader.readuntil(b"\n")

@@ -105,28 +105,28 @@ class Resolver:
         """Tenant, seconds since the API last said so, and routes; the one used last comes first."""
         now = self._clock()
         for tenant, entry in list(self._memory.used_last_first()):
-            yield tenant, now - entry.life.asked, entry.routes
+            yield tenant, now - entry.life.asked, entry.read()
 
     def used_since(self, moment: float) -> list[RouteSet]:
         """The routes of the tenants that were asked for since `moment` of the clock."""
         used = takewhile(lambda named: named[1].last_used >= moment, self._memory.used_last_first())
-        return [entry.routes for _, entry in used]
+        return [entry.read() for _, entry in used]
 
     def _peek_routes(self, tenant: str, entry: Entry, now: float) -> Resolution | None:
         freshness = entry.freshness(now)
-        self._memory.use(tenant, entry, now)
+        routes = self._memory.use(tenant, entry, now)
         match freshness:
             case Freshness.FRESH | Freshness.DUE:
                 if freshness is Freshness.DUE:
                     self._refresh(tenant)
                 self._observer.event(ResolverEvent.HIT)
-                return Resolution(tenant, Standing.KNOWN, CacheState.HIT, entry.routes)
+                return Resolution(tenant, Standing.KNOWN, CacheState.HIT, routes)
             case Freshness.AGED | Freshness.GONE if self._inquiry.answering:
                 return None
             case Freshness.STALE | Freshness.AGED:
                 self._refresh(tenant)
                 self._observer.event(ResolverEvent.STALE)
-                return Resolution(tenant, Standing.KNOWN, CacheState.STALE, entry.routes)
+                return Resolution(tenant, Standing.KNOWN, CacheState.STALE, routes)
             case Freshness.GONE:
                 return self._counted(self._memory.last_resort(tenant, now)) if self._inquiry.is_refused else None
             case _:

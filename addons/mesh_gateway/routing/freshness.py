@@ -1,6 +1,6 @@
 """May a cached answer be used now, and is it time to ask again?"""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, unique
 from typing import Self
 
@@ -24,42 +24,46 @@ class Freshness(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Lifetime:
-    """The moments of one answer's life, on one monotonic clock."""
+    """The life of one answer: two moments on one monotonic clock, and durations in seconds from them.
 
+    Durations rather than ends, because all answers share the same few objects then: there may be 100,000 of them.
+    """
+
+    heard: float
+    """When the API named the routes."""
     asked: float
-    """When the API last said it, or said nothing against it."""
-    fresh_until: float
-    routes_until: float
-    """The routes' own end by `routesTtl`."""
-    stale_until: float
+    """When it last named them, or last said nothing against them."""
+    fresh: float
+    """From `asked`."""
+    own: float
+    """From `heard`: the routes' own end by `routesTtl`."""
+    stale: float
+    """From `heard`: how old they may be served."""
 
     @classmethod
-    def of(cls, asked: float, *, cache_ttl: float, routes_ttl: float | None, stale_ttl: float) -> Self:
+    def of(cls, now: float, *, cache_ttl: float, routes_ttl: float | None, stale_ttl: float) -> Self:
         """The life of an answer that came with routes. Fresh = min(`cache_ttl`, `routes_ttl`)."""
         own = cache_ttl if routes_ttl is None else routes_ttl
-        fresh = min(cache_ttl, own)
-        return cls(asked, asked + fresh, asked + own, asked + fresh + stale_ttl)
+        return cls(now, now, min(cache_ttl, own), own, stale_ttl)
 
     def outlives_silence(self, now: float, *, pause: float) -> Self | None:
         """The life of good routes after an answer without any: they stay until their own end, and the API gets a pause.
 
         None when that end has come. A restarted API knows no routes until the agents have called again.
         """
-        if now >= self.routes_until:
-            return None
-        fresh_until = min(now + pause, self.routes_until)
-        return type(self)(now, fresh_until, self.routes_until, self.stale_until)
+        left = self.heard + self.own - now
+        return replace(self, asked=now, fresh=min(pause, left)) if left > 0 else None
 
 
 def judge(life: Lifetime, now: float, *, in_use: bool) -> Freshness:
     """What the answer is good for at `now`; `in_use` says whether anybody asked for it since it came."""
-    fresh = life.fresh_until - life.asked
-    if now < life.fresh_until:
-        is_due = in_use and now >= life.fresh_until - fresh * _LAST_PART
+    since = now - life.asked
+    if since < life.fresh:
+        is_due = in_use and since >= life.fresh * (1 - _LAST_PART)
         return Freshness.DUE if is_due else Freshness.FRESH
-    if now >= life.stale_until:
+    if now - life.heard >= life.stale:
         return Freshness.GONE
     # Up to the routes' own end they are as good as fresh; a lifetime more hides the look-up from those who come late.
-    if now < max(life.routes_until, life.fresh_until + fresh):
+    if now - life.heard < life.own or since < life.fresh * 2:
         return Freshness.STALE
     return Freshness.AGED

@@ -15,7 +15,6 @@ VALUE = rb"[\t\x20-\x7e\x80-\xff]*"
 ByName = Mapping[bytes, list[bytes]]
 
 _NOT_CARRIED = frozenset({"CONNECT", "TRACE"})
-_NO_TWIN_ALLOWED = frozenset({b"content-length", b"transfer-encoding", b"host"})
 
 
 def check_method(method: str) -> None:
@@ -39,10 +38,7 @@ def too_large(what: str) -> HeadError:
 
 
 def check_fields(by_name: ByName) -> None:
-    """Names that some upstream reads as another one, and expectations that nobody here can meet."""
-    for name in by_name:
-        if b"_" in name and name.replace(b"_", b"-") in _NO_TWIN_ALLOWED:
-            raise malformed("name that CGI-like readers take for another", name)
+    """Expectations that nobody here can meet."""
     for value in by_name.get(b"expect", ()):
         if value.lower() != b"100-continue":
             raise malformed("expectation other than 100-continue", value)

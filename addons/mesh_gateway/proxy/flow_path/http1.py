@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, override
 
 import h11
-from mitmproxy import http
 from mitmproxy.connection import ConnectionState
 from mitmproxy.net.http import http1
 from mitmproxy.proxy import commands, events, layer
@@ -24,6 +23,7 @@ from mitmproxy.proxy.layers.http import (
 from mitmproxy.proxy.layers.http._events import ErrorCode
 from mitmproxy.proxy.layers.http._http1 import Http1Client, Http1Connection, Http1Server, make_body_reader
 
+from mesh_gateway.proxy.flow_path import messages
 from mesh_gateway.proxy.flow_path.signals import DataConsumed, DeadlinePassed, HeadReceived, StopReading
 from mesh_gateway.routing.head import Framing, Rejection, RequestHead, parse_http1
 from mesh_gateway.routing.verdicts import Failure
@@ -111,7 +111,9 @@ class GatewayHttp1Server(_BoundedBody, Http1Server):
 
     def _time_is_up(self) -> layer.CommandGenerator[None]:
         if self.state == self.read_headers and self._head_begun:
-            yield from self._refuse(Rejection(Failure.REQUEST_TIMEOUT, "the head did not arrive in time"))
+            yield from self._refuse(
+                Rejection(Failure.REQUEST_TIMEOUT, "the head did not arrive in time"), bytes(self.buf)
+            )
         else:
             yield commands.CloseConnection(self.conn)
 
@@ -132,14 +134,14 @@ class GatewayHttp1Server(_BoundedBody, Http1Server):
             return
         match parse_http1(raw, self.worker.head_limits):
             case Rejection() as rejection:
-                yield from self._refuse(rejection)
+                yield from self._refuse(rejection, raw)
             case RequestHead() as head:
-                yield from self._begin(head, event)
+                yield from self._begin(head)
 
-    def _begin(self, head: RequestHead, event: events.ConnectionEvent) -> layer.CommandGenerator[None]:
+    def _begin(self, head: RequestHead) -> layer.CommandGenerator[None]:
         self._head_begun = False
         self._requests += 1
-        self.request = to_request(head)
+        self.request = messages.http1_request(head)
         length = head.body.length if head.body.framing is Framing.LENGTH else _BODY_LENGTH[head.body.framing]
         yield ReceiveHttp(HeadReceived(self.stream_id, self.request, length == 0, None, head))
         self.body_reader = make_body_reader(length)
@@ -147,9 +149,9 @@ class GatewayHttp1Server(_BoundedBody, Http1Server):
             self.state = self.read_body
             yield from self.state(events.DataReceived(self.conn, b""))
 
-    def _refuse(self, rejection: Rejection) -> layer.CommandGenerator[None]:
+    def _refuse(self, rejection: Rejection, raw: bytes) -> layer.CommandGenerator[None]:
         """Answer what is not a request, and close: nobody knows where the next one would begin (RFC 9112 9.6)."""
-        answer = self.worker.refuse_unread(self.context.client, rejection)
+        answer = self.worker.refuse_unread(self.context.client, rejection, messages.glimpse(raw))
         yield commands.SendData(self.conn, http1.assemble_response(answer))
         yield from self._linger()
 
@@ -250,24 +252,6 @@ class GatewayHttp1Client(_BoundedBody, Http1Client):
     @override
     def broken_body(self, reason: str, event: events.Event) -> layer.CommandGenerator[None]:
         yield from self._give_up(f"the answer broke off: {reason}")
-
-
-def to_request(head: RequestHead) -> http.Request:
-    """The head as mitmproxy shows it; where it goes is set when a route is chosen."""
-    return http.Request(
-        host="",
-        port=0,
-        method=head.method.encode(),
-        scheme=b"",
-        authority=b"",
-        path=head.target.encode(),
-        http_version=str(head.version).encode(),
-        headers=http.Headers(head.fields),
-        content=None,
-        trailers=None,
-        timestamp_start=0.0,
-        timestamp_end=None,
-    )
 
 
 def _head_end(buffer: object) -> int:

@@ -14,10 +14,17 @@ import h2.events
 import h2.settings
 from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.context import Context
-from mitmproxy.proxy.layers.http import ReceiveHttp, ResponseEndOfMessage
-from mitmproxy.proxy.layers.http._http2 import Http2Client, Http2Connection, Http2Server, StreamState
+from mitmproxy.proxy.layers.http import ReceiveHttp, RequestHeaders, ResponseEndOfMessage
+from mitmproxy.proxy.layers.http._http2 import (
+    Http2Client,
+    Http2Connection,
+    Http2Server,
+    StreamState,
+    split_pseudo_headers,
+)
 from mitmproxy.proxy.layers.http._http_h2 import BufferedH2Connection
 
+from mesh_gateway.proxy.flow_path import messages
 from mesh_gateway.proxy.flow_path.signals import DataConsumed, DeadlinePassed, StopReading
 
 if TYPE_CHECKING:
@@ -105,6 +112,8 @@ class GatewayHttp2Server(_Windowed, Http2Server):
     @override
     def handle_h2_event(self, event: h2.events.Event) -> layer.CommandGenerator[bool]:
         match event:
+            case h2.events.RequestReceived():
+                return (yield from self._begin(event))
             case h2.events.DataReceived() if self.streams.get(event.stream_id) is StreamState.HEADERS_RECEIVED:
                 yield from self._receive(event)
                 return False
@@ -114,6 +123,18 @@ class GatewayHttp2Server(_Windowed, Http2Server):
                     return True
                 self._open_window(event.stream_id, self._unread.get(event.stream_id, 0))
         return (yield from super().handle_h2_event(event))
+
+    def _begin(self, event: h2.events.RequestReceived) -> layer.CommandGenerator[bool]:
+        """Pass a head on without judging its authority: the brain answers 400 where mitmproxy ends the connection."""
+        try:
+            pseudo, headers = split_pseudo_headers(event.headers or [])
+            request = messages.http2_request(pseudo, headers)
+        except (KeyError, ValueError) as error:
+            yield from self.protocol_error(f"Invalid HTTP/2 request headers: {error!r}")
+            return True
+        self.streams[event.stream_id] = StreamState.HEADERS_RECEIVED
+        yield ReceiveHttp(RequestHeaders(event.stream_id, request, end_stream=event.stream_ended is not None))
+        return False
 
     def _receive(self, event: h2.events.DataReceived) -> layer.CommandGenerator[None]:
         padding = event.flow_controlled_length - len(event.data)

@@ -1,6 +1,9 @@
 """What do requests and answers look like when they leave the gateway? Pure functions over mitmproxy's messages."""
 
-from dataclasses import replace
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from mitmproxy import http
 from mitmproxy.net.http import http1
@@ -19,6 +22,9 @@ from mesh_gateway.routing.head import (
 SWITCHING_PROTOCOLS = 101
 BODYLESS_STATUSES = frozenset({204, 304})  # RFC 9112 6.3: these and 1xx have none
 MAX_ANSWER_FIELDS = 200
+PSEUDO_FIELDS = frozenset({b":method", b":scheme", b":authority", b":path"})
+METHOD_LIKE = re.compile(rb"(?:\r\n)?([A-Z]{1,20}) ")
+ACCEPT_LIKE = re.compile(rb"\naccept:[ \t]*([ -~]{0,1000})", re.IGNORECASE)
 
 
 def read_head(request: http.Request, end_stream: bool, limits: HeadLimits) -> RequestHead | Rejection:
@@ -36,6 +42,63 @@ def read_head(request: http.Request, end_stream: bool, limits: HeadLimits) -> Re
     recorded = request.copy()
     recorded.authority = ""
     return parse_http1(http1.assemble_request_head(recorded), limits)
+
+
+def http1_request(head: RequestHead) -> http.Request:
+    """The head as mitmproxy shows it; where it goes is set when a route is chosen."""
+    return _request(
+        method=head.method.encode(),
+        path=head.target.encode(),
+        version=head.version.encode(),
+        headers=http.Headers(head.fields),
+    )
+
+
+def http2_request(pseudo: Mapping[bytes, bytes], headers: http.Headers) -> http.Request:
+    """The same of HTTP/2's pseudo fields; raises KeyError where one is missing (RFC 9113 8.3.1)."""
+    if unknown := pseudo.keys() - PSEUDO_FIELDS:
+        raise ValueError(f"unknown pseudo fields {sorted(unknown)}")
+    return _request(
+        method=pseudo[b":method"],
+        path=pseudo[b":path"],
+        version=b"HTTP/2.0",
+        headers=headers,
+        scheme=pseudo[b":scheme"],
+        authority=pseudo.get(b":authority", b""),
+    )
+
+
+def _request(
+    *, method: bytes, path: bytes, version: bytes, headers: http.Headers, scheme: bytes = b"", authority: bytes = b""
+) -> http.Request:
+    return http.Request(
+        host="",
+        port=0,
+        method=method,
+        scheme=scheme,
+        authority=authority,
+        path=path,
+        http_version=version,
+        headers=headers,
+        content=None,
+        trailers=None,
+        timestamp_start=time.time(),
+        timestamp_end=None,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Glimpse:
+    """What can be made out of a head that is not carried: for its access line and its answer's form."""
+
+    method: str = ""
+    accept: bytes | None = None
+
+
+def glimpse(raw: bytes) -> Glimpse:
+    """A look at bytes that need not be a request at all."""
+    method, accept = METHOD_LIKE.match(raw), ACCEPT_LIKE.search(raw)
+    return Glimpse(method[1].decode() if method else "", accept[1] if accept else None)
 
 
 def as_edited(visit: Visit, request: http.Request) -> Visit:
@@ -125,6 +188,11 @@ def answer_fault(response: http.Response, visit: Visit) -> str | None:
         if any(byte in value for byte in (b"\r", b"\n", b"\0")):
             return f"control bytes in field {name[:40]!r}"
     return None
+
+
+def field(message: http.Message, name: bytes) -> bytes | None:
+    """The first value of a field as it came, None where it is missing."""
+    return next((value for key, value in message.headers.fields if key.lower() == name), None)
 
 
 def body_length(message: http.Message) -> int | None:

@@ -126,7 +126,6 @@ class GatewayStream(HttpStream):
     def state_wait_for_request_headers(self, event: RequestHeaders) -> layer.CommandGenerator[None]:
         self.flow = event.replay_flow or http.HTTPFlow(self.context.client, self.context.server)
         self.flow.request = event.request
-        self.flow.request.timestamp_start = time.time()
         self.flow.live = True
         self._has_body = not event.end_stream
         self.client_state = self.state_discard_request_body
@@ -536,7 +535,7 @@ class GatewayStream(HttpStream):
         exchange = self._exchange
         exchange.failure, exchange.reason = failure, reason
         self.flow.response = self.worker.failure_page(
-            failure, exchange, accept=self.flow.request.headers.get("accept"), last_seen_online=last_seen_online
+            failure, exchange, accept=messages.field(self.flow.request, b"accept"), last_seen_online=last_seen_online
         )
         yield from self._answer_ourselves()
 
