@@ -12,11 +12,12 @@ setup() {
     (
         # Two starts at a time: the second waits, and finds everything done.
         if command -v flock >/dev/null; then flock 9; fi
+        local python lock
         if ! is_installed requirements.lock; then
-            make_venv "$(interpreter)"
+            python=$(interpreter) # on a line of its own: within another command its failure would be passed over
+            make_venv "$python"
             install requirements.lock
         fi
-        local lock
         for lock in "$@"; do
             is_installed "$lock" || install "$lock"
         done
@@ -113,7 +114,7 @@ fetched_python() {
     local uv
     uv=$(fetched_uv) || return 1
     say "fetching Python 3.13"
-    quietly "$uv" python install --quiet 3.13 && "$uv" python find --managed-python 3.13
+    quietly "$uv" python install 3.13 && "$uv" python find --managed-python 3.13
 }
 
 # uv's path. It comes as a package for any Python 3 with pip, hashed like the others.

@@ -97,6 +97,14 @@ def test_where_none_can_be_fetched_one_line_says_what_to_do(machine: Machine) ->
     )
 
 
+def test_a_start_without_an_interpreter_stops_there(machine: Machine) -> None:
+    machine.has("uv", "exit 2")
+    done = machine.runs('is_fit() { return 1; }; venv=$HOME/venv; setup; echo "went on"')
+    assert (done.returncode, done.stdout) == (1, "")
+    assert len(done.stderr.splitlines()) == 2, "one line for the try, one for its failure"
+    assert list(machine.home.iterdir()) == []
+
+
 def test_what_succeeds_is_quiet_and_what_fails_is_shown(machine: Machine) -> None:
     assert machine.runs("quietly echo fine").stderr == ""
     failed = machine.runs("quietly sh -c 'echo no space left; exit 3'")

@@ -13,8 +13,9 @@ from tests.rig.answer import Answer
 from tests.rig.api import BROKEN, known, route
 from tests.rig.certificates import Authority
 from tests.rig.curl import curl
+from tests.rig.patience import eventually
 from tests.rig.ports import dead_port
-from tests.rig.samples import names
+from tests.rig.samples import names, total
 from tests.rig.world import World, world
 
 BROWSER = ("Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8")
@@ -207,3 +208,26 @@ async def test_over_capacity_is_503_and_what_runs_at_sigterm_is_finished(
 def assert_unavailable(answer: Answer) -> None:
     assert (answer.status, answer.code) == (503, "UNAVAILABLE")
     assert int(answer.one("retry-after")) >= 1
+
+
+async def test_every_request_is_one_access_line_and_one_count(
+    tmp_path_factory: pytest.TempPathFactory, authority: Authority
+) -> None:
+    async with world(tmp_path_factory.mktemp("count"), authority) as here:
+        host, origin = await here.new_tenant("alice")
+        counted = total(await here.gateway.metrics(), "gateway_requests_total")
+        lines = len(here.gateway.access_log)
+        async with here.connect_http2(host) as modern:
+            for target in ("/", "/_health"):
+                assert (await modern.ask("GET", host, target)).status == 200
+        for name in (host, "nobody.example.com", "evil.org", "al_ice.example.com"):
+            await here.ask("GET", name)
+        assert (await here.ask_raw(b"GET / HTTP/9.9\r\n\r\n")).status == 400
+        await eventually(lambda: len(here.gateway.access_log) - lines >= 7, "seven more access lines")
+        await asyncio.sleep(0.2)
+        own = [line for line in here.gateway.access_log[lines:] if line["host"] != "admin"]
+        assert len(own) == 7
+        assert len({line["requestId"] for line in own}) == 7
+        # asking for the metrics is itself a request, and is counted when its answer is made or after it
+        assert total(await here.gateway.metrics(), "gateway_requests_total") - counted in {7, 8}
+        assert len(origin.arrivals) == 2

@@ -328,6 +328,35 @@ async def test_calls_at_a_time_are_bounded() -> None:
         assert len(it.api.calls) == 300
 
 
+async def test_who_gets_no_place_among_the_calls_is_unavailable_in_time() -> None:
+    async with world(resolve_budget="0.5") as it:
+        it.api.behaviour = hang
+        crowd = await asyncio.gather(*(it.resolver.resolve(f"t{number}") for number in range(2 * CALLS_AT_A_TIME)))
+        assert {answer.standing for answer in crowd} == {Standing.UNAVAILABLE}
+        assert it.tally.calls[CallOutcome.TIMEOUT] <= 2 * CALLS_AT_A_TIME
+
+
+async def test_refreshes_leave_room_for_those_who_wait() -> None:
+    async with world() as it:
+        for number in range(100):
+            await warm(it, f"t{number}")
+        it.api.behaviour = hang
+        it.clock.pass_by(61)
+        for number in range(100):
+            assert what(it.resolver.peek(f"t{number}")) == (Standing.KNOWN, CacheState.STALE, OLD)
+        assert it.tally.events[ResolverEvent.REFRESH] == 16
+
+
+async def test_past_the_limit_and_with_the_breaker_open_nobody_waits() -> None:
+    async with world(stale_ttl="1h") as it:
+        await warm(it)
+        await it.api.stop()
+        it.clock.pass_by(3601)
+        for tenant in ("bob", "carol", "dave"):
+            assert (await it.resolver.resolve(tenant)).standing is Standing.UNAVAILABLE
+        assert what(it.resolver.peek("alice")) == (Standing.UNAVAILABLE, CacheState.MISS, None)
+
+
 async def test_dropped_routes_are_counted(caplog: pytest.LogCaptureFixture) -> None:
     async with world() as it:
         it.api.tenants["alice"] = routes_of("127.0.0.1", NEW)

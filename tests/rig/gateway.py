@@ -23,6 +23,7 @@ SCRIPT = ROOT / "addons" / "gateway.py"
 MITMDUMP = Path(sys.executable).parent / "mitmdump"
 START_SECONDS = 20.0
 STOP_SECONDS = 15.0
+OUTPUT_SHOWN = 3000
 BAD_SIGNS = ("Traceback", "has crashed", "Addon error", "never retrieved")
 """What no log may hold; "has crashed" is what mitmproxy says of a layer (proxy/server.py)."""
 
@@ -174,7 +175,7 @@ class Gateway:
 
     def _ended_or_listens(self) -> bool:
         if self.exit_code is not None:
-            raise DidNotStartError(f"exit {self.exit_code}\n{self.output}")
+            raise DidNotStartError(f"exit {self.exit_code}\n{self.output[-OUTPUT_SHOWN:]}")
         with contextlib.suppress(OSError):
             return listens(self.admin_port)
         return False
@@ -188,7 +189,7 @@ class Gateway:
                     if (await client.ask("GET", "admin", "/_ready")).status == 200:
                         return
             if loop.time() > end or self.exit_code is not None:
-                raise DidNotStartError(f"never ready\n{self.output}")
+                raise DidNotStartError(f"never ready\n{self.output[-OUTPUT_SHOWN:]}")
             await asyncio.sleep(0.05)
 
     def _lines_of(self, request_id: str) -> list[dict[str, Any]]:

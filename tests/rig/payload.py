@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import cycle
 
 MIB = 1 << 20
@@ -21,6 +22,7 @@ def blocks(size: int) -> Iterator[bytes]:
         left -= len(block)
 
 
+@lru_cache
 def digest_of(size: int) -> str:
     """SHA-256 of `blocks(size)`."""
     tally = Tally()

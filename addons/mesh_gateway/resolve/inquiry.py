@@ -7,6 +7,7 @@ calls open, and a source that is down is left alone by the breaker.
 import asyncio
 from collections.abc import Callable, Iterator
 from random import Random
+from typing import assert_never
 
 from mesh_gateway.resolve.breaker import Breaker, Pass
 from mesh_gateway.resolve.observer import CallOutcome, ResolverEvent, ResolverObserver
@@ -119,3 +120,5 @@ def _outcome(answer: Answer) -> CallOutcome:
             return CallOutcome.FOUND if routes.routes else CallOutcome.OFFLINE
         case NotFound():
             return CallOutcome.UNKNOWN
+        case _:
+            assert_never(answer)

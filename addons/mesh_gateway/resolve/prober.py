@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import batched
 from random import Random
 
-from mesh_gateway.routing.routes import HealthCheck, Route, RouteSet, Scheme
+from mesh_gateway.routing.routes import Route, RouteSet, Scheme
 from mesh_gateway.tasks import Tasks
 
 CHECKS_AT_A_TIME = 32
@@ -78,11 +78,9 @@ class Prober:
 
     def _checks(self, routes: RouteSet) -> Iterator[Check]:
         for route in routes.routes:
-            match route.health_check:
-                case HealthCheck(path, host):
-                    yield Check(routes.tenant, route, path, host or f"{routes.tenant}.{self._server_domain}")
-                case None:
-                    pass
+            if asked := route.health_check:
+                host = asked.host or f"{routes.tenant}.{self._server_domain}"
+                yield Check(routes.tenant, route, asked.path, host)
 
     async def _check(self, check: Check, context: ssl.SSLContext | None) -> None:
         """Without a context for https nothing can be said: the route is then neither healthy nor not."""
