@@ -1,7 +1,7 @@
 """How is one document read from the API, in bounded time and memory?
 
-httpcore rather than httpx on top of it: what httpx adds (redirects, proxies from the environment, cookies, inflating
-compressed bodies) is what must not happen here, and the network backend is httpcore's to choose.
+By httpx, with all of its comforts off: redirects, proxies from the environment and inflating of compressed bodies must
+not happen here.
 """
 
 import asyncio
@@ -9,6 +9,7 @@ import ssl
 from dataclasses import dataclass
 
 import httpcore
+import httpx
 
 from mesh_gateway.resolve.dialing import Dialing
 from mesh_gateway.resolve.source import SourceUnavailable
@@ -17,6 +18,7 @@ MAX_BODY = 256 * 1024
 _CONNECTIONS = 64
 _IDLE_CONNECTIONS = 8
 _IDLE_SECONDS = 30.0
+_HEADERS = {"Accept-Encoding": "identity", "User-Agent": "mesh-router-gateway"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,19 +29,29 @@ class Document:
     body: bytes
 
 
-class ApiClient:
-    """Connections to the API, kept for reuse."""
+class DialedTransport(httpx.AsyncHTTPTransport):
+    """httpx's transport over connections that `Dialing` makes."""
 
-    def __init__(self, base_url: str, dialing: Dialing, *, tls: ssl.SSLContext | None = None) -> None:
-        self._base_url = base_url.rstrip("/")
-        self._dialing = dialing
+    def __init__(self, dialing: Dialing, tls: ssl.SSLContext) -> None:
+        super().__init__(verify=tls, trust_env=False)
+        # httpx 0.28 has no argument for the network backend of its pool, httpcore has.
         self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=tls,  # None: the system's authorities and certifi's
+            ssl_context=tls,
             max_connections=_CONNECTIONS,
             max_keepalive_connections=_IDLE_CONNECTIONS,
             keepalive_expiry=_IDLE_SECONDS,
             network_backend=dialing,
         )
+
+
+class ApiClient:
+    """Connections to the API, kept for reuse. `tls` verifies it; by default with the system's authorities."""
+
+    def __init__(self, base_url: str, dialing: Dialing, *, tls: ssl.SSLContext | None = None) -> None:
+        self._base_url = base_url.rstrip("/")
+        self._dialing = dialing
+        transport = DialedTransport(dialing, tls or ssl.create_default_context())
+        self._client = httpx.AsyncClient(transport=transport, headers=_HEADERS, trust_env=False, follow_redirects=False)
 
     async def get(self, path: str, *, accept: str, deadline: float, most: int = MAX_BODY) -> Document:
         """The response to `GET path`, read before `deadline` of the loop's clock.
@@ -49,32 +61,35 @@ class ApiClient:
         try:
             async with asyncio.timeout_at(deadline):
                 return await self._get(path, accept, deadline - asyncio.get_running_loop().time(), most)
-        except (TimeoutError, httpcore.TimeoutException) as error:
+        except (TimeoutError, httpx.TimeoutException) as error:
             raise SourceUnavailable("no answer in time", timed_out=True) from error
-        except (httpcore.NetworkError, httpcore.ProtocolError, OSError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             raise SourceUnavailable(f"{type(error).__name__}: {error}") from error
 
     async def close(self) -> None:
-        await self._pool.aclose()
+        await self._client.aclose()
         await self._dialing.close()
 
     async def _get(self, path: str, accept: str, seconds: float, most: int) -> Document:
-        headers = {"Accept": accept, "Accept-Encoding": "identity", "User-Agent": "mesh-router-gateway"}
-        timeouts = dict.fromkeys(("connect", "read", "write", "pool"), max(seconds, 0))
-        url = self._base_url + path
-        async with self._pool.stream(
-            "GET", url, headers=list(headers.items()), extensions={"timeout": timeouts}
-        ) as response:
-            return Document(response.status, await _read(response, most))
+        # Cookies are the one comfort that has no switch: those of one answer must not colour the next question.
+        self._client.cookies.clear()
+        request = self._client.build_request(
+            "GET", self._base_url + path, headers={"Accept": accept}, timeout=max(seconds, 0)
+        )
+        response = await self._client.send(request, stream=True)
+        try:
+            return Document(response.status_code, await _read(response, most))
+        finally:
+            await response.aclose()
 
 
-async def _read(response: httpcore.Response, most: int) -> bytes:
+async def _read(response: httpx.Response, most: int) -> bytes:
     """The body; leaving it half read makes the pool close the connection."""
     too_long = SourceUnavailable(f"the answer is longer than {most} bytes")
-    if any(int(value) > most for name, value in response.headers if name.lower() == b"content-length"):
+    if any(int(value) > most for value in response.headers.get_list("content-length")):
         raise too_long
     body = bytearray()
-    async for chunk in response.aiter_stream():
+    async for chunk in response.aiter_raw():
         body += chunk
         if len(body) > most:
             raise too_long

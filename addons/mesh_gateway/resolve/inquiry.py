@@ -103,7 +103,7 @@ class Inquiry:
             self.answering = False
             outcome = CallOutcome.TIMEOUT if error.timed_out else CallOutcome.ERROR
             self._observer.api_call(outcome, loop.time() - started)
-            if self._breaker.fail(leave, self._clock()):
+            if self._breaker.fail(leave, tenant, self._clock()):
                 self._observer.event(ResolverEvent.BREAKER_OPEN)
             raise
         finally:

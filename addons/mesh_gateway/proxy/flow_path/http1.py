@@ -181,12 +181,11 @@ class GatewayHttp1Server(_BoundedBody, Http1Server):
     def broken_body(self, reason: str, event: events.Event) -> layer.CommandGenerator[None]:
         is_gone = isinstance(event, events.ConnectionClosed)
         code = ErrorCode.CLIENT_DISCONNECTED if is_gone else ErrorCode.GENERIC_CLIENT_ERROR
-        # The stream answers 400 where it still can; after that the rest of the bytes mean nothing.
+        # The stream answers 400 where it still can, now or when it need not wait any more, and ends the connection.
+        self.state = self.ignore
         yield ReceiveHttp(self.ReceiveProtocolError(self.stream_id, reason, code))
         if is_gone:
             yield commands.CloseConnection(self.conn)
-        else:
-            yield from self._linger()
 
     def _linger(self) -> layer.CommandGenerator[None]:
         """Say goodbye, and read on for a moment: closing on unread bytes would reset the answer away."""
@@ -199,6 +198,12 @@ class GatewayHttp1Server(_BoundedBody, Http1Server):
         if self.conn.state is ConnectionState.OPEN:
             yield commands.CloseTcpConnection(self.conn, half_close=True)
         else:
+            yield commands.CloseConnection(self.conn)
+
+    def ignore(self, event: events.Event) -> layer.CommandGenerator[None]:
+        """Throw away what comes behind broken framing, until the answer to it is out."""
+        self.buf.maybe_extract_at_most(len(self.buf))
+        if isinstance(event, events.ConnectionClosed):
             yield commands.CloseConnection(self.conn)
 
     def linger(self, event: events.Event) -> layer.CommandGenerator[None]:

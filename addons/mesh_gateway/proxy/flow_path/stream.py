@@ -88,6 +88,7 @@ class GatewayStream(HttpStream):
         self._last_failure = Failure.ROUTES_EXHAUSTED
         self._has_body = False
         self._rest_is_unwanted = False
+        self._body_is_broken = False
         self.unconsumed = 0
         """Body bytes passed to an HTTP/2 upstream that wait for its window."""
 
@@ -543,11 +544,17 @@ class GatewayStream(HttpStream):
         """Answer without the upstream and, where the body is long, without reading it (HAZARDS C1)."""
         yield HttpResponseHeadersHook(self.flow)
         if self.client_state != self.state_done:
-            self._rest_is_unwanted = self._has_body and messages.is_long(self.flow.request, DISCARDABLE_BODY)
+            is_long = messages.is_long(self.flow.request, DISCARDABLE_BODY)
+            self._rest_is_unwanted = self._body_is_broken or (self._has_body and is_long)
             self.client_state = self.state_discard_request_body
         yield from self.send_response()
 
     # Ends.
+
+    @override
+    def state_done(self, _: events.Event) -> layer.CommandGenerator[None]:
+        """Late words of a peer whose part is over are not heard; mitmproxy takes them for a fault."""
+        yield from ()
 
     @override
     def check_killed(self, emit_error_hook: bool) -> layer.CommandGenerator[bool]:
@@ -605,6 +612,7 @@ class GatewayStream(HttpStream):
                     self._exchange.attempts[-1].error = event.message
                 yield from self._fail(Failure.UPSTREAM_PROTOCOL, event.message)
         elif event.code is ErrorCode.GENERIC_CLIENT_ERROR and not self._answering:
+            self._body_is_broken = True
             yield from self._fail(Failure.BAD_REQUEST, event.message)
         else:
             yield from self._close_upstream()
