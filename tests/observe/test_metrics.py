@@ -154,7 +154,7 @@ def test_connections(scrape: Scrape) -> None:
 
 
 def test_the_worker_itself(scrape: Scrape) -> None:
-    scrape.metrics.private_ca_changed(3)
+    scrape.metrics.watch_private_ca(lambda: 3)
     scrape.metrics.hook_failed("requestheaders")
     scrape.metrics.watch_access_log(lambda: 7)
     got = scrape.samples()

@@ -51,9 +51,9 @@ class Metrics:
         """The exchange is over and its record complete."""
         self._exchanges.ended(exchange)
 
-    def private_ca_changed(self, generation: int) -> None:
-        """From now on upstream certificates are verified against this generation."""
-        self._private_ca.set(generation)
+    def watch_private_ca(self, generation: Callable[[], int]) -> None:
+        """At each scrape `generation` is asked which one upstream certificates are verified against."""
+        self._private_ca.set_function(generation)
 
     def hook_failed(self, hook: str) -> None:
         """An exception reached the outermost guard of `hook`, which is a name from the code."""

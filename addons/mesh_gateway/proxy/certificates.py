@@ -38,12 +38,19 @@ class Certificate:
 class Certificates:
     """All that serve at a moment: an immutable table, swapped whole."""
 
-    def __init__(self, certificates: Mapping[str, Certificate], default: str = "") -> None:
+    def __init__(self, certificates: Mapping[str, Certificate], default: str = "", *, refused: int = 0) -> None:
+        self.refused = refused
+        """How many folders held something that cannot serve."""
         self._by_host = {host: certificate for certificate in certificates.values() for host in certificate.hosts}
         self._default = certificates.get(default)
 
     def __len__(self) -> int:
         return len({certificate.name for certificate in self._by_host.values()})
+
+    @property
+    def first_not_after(self) -> datetime | None:
+        """When the first of them ends."""
+        return min((certificate.not_after for certificate in self._by_host.values()), default=None)
 
     def select(self, server_name: str | None) -> Certificate | None:
         """By exact name, then by a wildcard for its first label; else the default, where one is set."""
@@ -70,14 +77,16 @@ class Certificates:
 def load_certificates(folder: Path, default: str = "") -> Certificates:
     """Everything in `folder` that can serve; what cannot is logged and left out."""
     loaded: dict[str, Certificate] = {}
+    refused = 0
     for path in _pairs(folder):
         try:
             loaded[path.name] = load_certificate(path)
         except CertificateFileError as error:
+            refused += 1
             logger.warning("certificate %s does not serve: %s", path.name, error)
     if default and default not in loaded:
         logger.warning("DEFAULT_CERTIFICATE %s is not among the certificates that serve", default)
-    return Certificates(loaded, default)
+    return Certificates(loaded, default, refused=refused)
 
 
 def _pairs(folder: Path) -> Iterator[Path]:

@@ -1,5 +1,6 @@
 """From settings to parts: the one place that knows how they fit together."""
 
+import asyncio
 import hashlib
 import random
 import ssl
@@ -32,9 +33,9 @@ from mesh_gateway.routing.health import HealthTable
 from mesh_gateway.routing.limits import RateLimiter
 from mesh_gateway.routing.routes import Route
 from mesh_gateway.settings import Settings
-from mesh_gateway.tasks import Tasks
 
 FILE_PREFIX = "file:"
+RETIRE_POLL_SECONDS = 0.2
 JITTER = random.Random()  # noqa: S311 - spreads retries, guards nothing
 # What mitmweb collects of bodies where INSPECT_BODY_SIZE says nothing.
 WATCHED_BODY_SIZE = 1 << 20
@@ -47,15 +48,21 @@ class Parts:
     worker: Worker
     prober: Prober
     private_ca: PrivateCa | None
-    tasks: Tasks
 
-    def close_soon(self) -> None:
-        """Close without being waited for: mitmproxy's `done` hook may not await."""
-        self.tasks.start(self._close(), name="gateway closes")
+    async def retire(self) -> None:
+        """Another gateway has taken over (the script was loaded anew): serve the connections made before to their end."""
+        self.worker.retiring = True
+        deadline = self.worker.clock() + self.worker.settings.drain_timeout
+        while self.worker.connections and self.worker.clock() < deadline:  # noqa: ASYNC110 - it happens once
+            await asyncio.sleep(RETIRE_POLL_SECONDS)
+        for connection in tuple(self.worker.connections):
+            connection.abort()
+        await self.close()
+
+    async def close(self) -> None:
+        """Give everything back; access lines that are written already reach the log."""
         if self.worker.access_log:
-            self.worker.access_log.close()
-
-    async def _close(self) -> None:
+            await asyncio.to_thread(self.worker.access_log.close)
         await self.prober.close()
         if self.private_ca:
             await self.private_ca.close()
@@ -81,10 +88,22 @@ async def build(settings: Settings, *, is_watched: bool) -> Parts:
         inspect_body_size=settings.inspect_body_size or (WATCHED_BODY_SIZE if is_watched else 0),
     )
     prober = _prober(settings, worker, private_ca)
+    _watch(metrics, worker, private_ca)
     for part in (resolver, private_ca, prober):
         if part:
             await part.start()
-    return Parts(worker, prober, private_ca, Tasks())
+    return Parts(worker, prober, private_ca)
+
+
+def _watch(metrics: Metrics, worker: Worker, private_ca: PrivateCa | None) -> None:
+    """Let the metrics ask the parts that count for themselves."""
+    metrics.resolver.watch_cache(lambda: worker.resolver.cached)
+    if private_ca:
+        metrics.watch_private_ca(lambda: private_ca.generation)
+    if worker.certificates.first_not_after:
+        metrics.connections.certificates_loaded(worker.certificates.first_not_after.timestamp())
+    for _ in range(worker.certificates.refused):
+        metrics.connections.certificates_refused()
 
 
 def _brain(settings: Settings) -> Brain:

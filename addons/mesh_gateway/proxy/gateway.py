@@ -24,6 +24,7 @@ from mesh_gateway.proxy.flow_path.signals import Question
 from mesh_gateway.proxy.installation import Door, InstallationError, install
 from mesh_gateway.proxy.listening import Listening, cancel_default_listener
 from mesh_gateway.proxy.logs import send_to_stderr
+from mesh_gateway.proxy.upstream_tls import connection_for
 from mesh_gateway.routing.client import identify_client
 from mesh_gateway.settings import ROWS, TABLE, Settings, SettingsError, defaults_from, read_settings
 
@@ -96,16 +97,20 @@ class Gateway:
     def _read_settings() -> Settings:
         return read_settings({row.option: str(getattr(ctx.options, row.option)) for row in TABLE})
 
-    def done(self) -> None:
-        """The process ends, or the script was removed or is loaded anew: nobody is let in until a sound one is there."""
+    def done(self) -> asyncio.Task[None] | None:
+        """The process ends, or the script was removed or is loaded anew: nobody is let in until a sound one is there.
+
+        The task is awaited at the process's end, and runs on its own after an unloading.
+        """
         if self.parts is None:
-            return
+            return None
         if Door.worker is self.parts.worker:
             Door.worker = None
-        if not ctx.master.should_exit.is_set():
-            logger.warning("the gateway script is being unloaded; connections are refused until it is loaded again")
-        self.parts.close_soon()
-        self.parts = None
+        parts, self.parts = self.parts, None
+        if ctx.master.should_exit.is_set():
+            return Door.tasks.start(parts.close(), name="gateway closes")
+        logger.warning("the gateway script is being unloaded; connections are refused until it is loaded again")
+        return Door.tasks.start(parts.retire(), name="gateway retires")
 
     # Connections.
 
@@ -157,8 +162,8 @@ class Gateway:
 
     def tls_start_server(self, data: tls.TlsData) -> None:
         """Verify the upstream as the tenant's."""
-        if self.parts and isinstance(data.conn, Server):
-            data.ssl_conn = self.parts.worker.upstream_tls.connection_for(data.conn)
+        if isinstance(data.conn, Server):
+            data.ssl_conn = connection_for(data.conn)
 
     def tls_failed_client(self, data: tls.TlsData) -> None:
         """Count clients that could not agree on TLS."""

@@ -7,6 +7,7 @@ is refused, so a failed deploy never serves anything by mitmproxy's own rules (H
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, override
 
 import mitmproxy.version
@@ -16,6 +17,7 @@ from mitmproxy.proxy.layers.http import HTTPMode
 
 from mesh_gateway.proxy.connection import GatewayConnection
 from mesh_gateway.proxy.flow_path.layer import GatewayHttpLayer
+from mesh_gateway.tasks import Tasks
 
 if TYPE_CHECKING:
     from mesh_gateway.proxy.worker import Worker
@@ -34,6 +36,8 @@ class Door:
     """Who serves the connections that come in. One per process; None while no sound gateway is loaded."""
 
     worker: "Worker | None" = None
+    tasks = Tasks()
+    """What outlives a gateway: the retiring of the one before."""
 
 
 class GuardedConnection(GatewayConnection):
@@ -46,7 +50,31 @@ class GuardedConnection(GatewayConnection):
             if writer := self.transports.pop(self.client).writer:
                 writer.close()
             return
-        await super().handle_client()
+        worker = Door.worker
+        worker.connections.add(self)
+        timers = [
+            asyncio.get_running_loop().call_later(seconds, self._end_unless, has_arrived)
+            for seconds, has_arrived in (
+                (worker.settings.handshake_timeout, self._is_past_handshake),
+                (worker.settings.header_timeout, self._speaks_http),
+            )
+        ]
+        try:
+            await super().handle_client()
+        finally:
+            worker.connections.discard(self)
+            for timer in timers:
+                timer.cancel()
+
+    def _end_unless(self, has_arrived: Callable[[], bool]) -> None:
+        if not has_arrived():
+            self.abort()
+
+    def _is_past_handshake(self) -> bool:
+        return not self.client.tls or self.client.tls_established
+
+    def _speaks_http(self) -> bool:
+        return any(isinstance(layer, GatewayHttpLayer) for layer in self.layer.context.layers)
 
 
 class ReplayLayer(GatewayHttpLayer):

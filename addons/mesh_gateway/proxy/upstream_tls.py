@@ -59,19 +59,15 @@ class UpstreamTls:
     def __init__(self, settings: Settings, authority: PrivateAuthority | None) -> None:
         self._settings = settings
         self._authority = authority
-        self._expected: WeakKeyDictionary[Server, Candidate] = WeakKeyDictionary()
         self._context: tuple[int, SSL.Context] | None = None
         self._private: frozenset[bytes] = frozenset()
 
     def expect(self, server: Server, candidate: Candidate) -> None:
-        """Remember which candidate a connection is for."""
-        self._expected[server] = candidate
+        """Announce a connection and whom it is for."""
+        _ANNOUNCED[server] = self, candidate
 
-    def connection_for(self, server: Server) -> SSL.Connection | None:
-        """A handshake that ends well only at the expected server; None for a connection nobody announced."""
-        candidate = self._expected.get(server)
-        if candidate is None:
-            return None
+    def handshake(self, server: Server, candidate: Candidate) -> SSL.Connection:
+        """A handshake that ends well only at the candidate."""
         connection = SSL.Connection(self._current_context())
         private_name = f"{candidate.tenant}.{self._settings.server_domain}"
         connection.set_app_data(Expectation(server, candidate, private_name))
@@ -115,6 +111,22 @@ class UpstreamTls:
             expectation.is_private |= parsed.public_bytes(Encoding.DER) in self._private
             return True
         return _is_right_leaf(parsed, expectation)
+
+
+_ANNOUNCED: WeakKeyDictionary[Server, tuple[UpstreamTls, Candidate]] = WeakKeyDictionary()
+"""Which connections were announced, by whom: the hook that starts a handshake knows the connection alone."""
+
+
+def connection_for(server: Server) -> SSL.Connection:
+    """The handshake for an announced connection. One that nobody announced is never verified: it comes to nothing."""
+    if server in _ANNOUNCED:
+        upstream_tls, candidate = _ANNOUNCED[server]
+        return upstream_tls.handshake(server, candidate)
+    context = SSL.Context(SSL.TLS_METHOD)
+    context.set_verify(SSL.VERIFY_PEER, lambda *_: False)
+    connection = SSL.Connection(context)
+    connection.set_connect_state()
+    return connection
 
 
 def _is_right_leaf(leaf: x509.Certificate, expectation: Expectation) -> bool:

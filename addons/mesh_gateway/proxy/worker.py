@@ -5,6 +5,7 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from mitmproxy import http
 from mitmproxy.connection import Client
@@ -28,6 +29,13 @@ FAILURE_MARK = ":red_circle:"
 MAX_SWEEP_SECONDS = 5.0
 
 
+class Abortable(Protocol):
+    """A client connection."""
+
+    def abort(self) -> None:
+        """End it at once."""
+
+
 @dataclass(slots=True)
 class Worker:
     """The parts of one gateway process. Mutable here: who is in flight, and whether it drains."""
@@ -43,6 +51,10 @@ class Worker:
     """Bodies up to so many bytes are collected for someone who looks on."""
     clock: Callable[[], float] = time.monotonic
     draining: bool = False
+    retiring: bool = False
+    """Whether the script was loaded anew and another worker takes the new connections."""
+    connections: set["Abortable"] = field(default_factory=set)
+    """The client connections that this worker serves."""
     listening: bool = False
     in_flight: int = 0
     head_limits: HeadLimits = field(init=False)
@@ -104,6 +116,11 @@ class Worker:
         exchange.client = visit.client.address
         exchange.host = visit.host
         exchange.tenant = visit.tenant
+
+    @property
+    def keeps_connections(self) -> bool:
+        """Whether a client may send its next request over the same connection."""
+        return not (self.draining or self.retiring)
 
     # It ends.
 

@@ -63,6 +63,11 @@ class Resolver:
         """Whether requests can be served: the source answered its last call, or there are routes to fall back on."""
         return self._inquiry.answering or len(self._memory) > 0
 
+    @property
+    def cached(self) -> int:
+        """How many tenants' routes are at hand."""
+        return len(self._memory)
+
     async def start(self) -> None:
         """Begin to watch the source; `ready` follows. Does not wait for its first answer."""
         self._tasks.start(self._watch(), name="watch the source of routes")

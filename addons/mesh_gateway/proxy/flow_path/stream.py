@@ -118,6 +118,7 @@ class GatewayStream(HttpStream):
             else:
                 yield from super()._handle_event(event)
         except Exception as error:  # the outermost guard: a fault of the gateway is a 500 and never a wrong upstream
+            self.worker.metrics.hook_failed("exchange")
             logger.exception("fault in exchange %s", self.exchange.request_id if self.exchange else "-")
             yield from self._fail(Failure.INTERNAL, repr(error))
 
@@ -472,7 +473,7 @@ class GatewayStream(HttpStream):
             method=self.flow.request.method,
             request_id=exchange.request_id,
             mesh_route=self.worker.mesh_route(exchange, self.forward),
-            close=self._is_early() or self.worker.draining,
+            close=self._is_early() or not self.worker.keeps_connections,
         )
         yield SendHttp(ResponseHeaders(self.stream_id, answer, end_stream=end_stream), self.context.client)
 
