@@ -3,13 +3,18 @@
 Named `[a-z.]+`, or mitmweb does not offer them.
 """
 
+import logging
 from collections.abc import Sequence
 
 from mitmproxy import command
 
 from mesh_gateway.proxy.gateway import Gateway
 from mesh_gateway.proxy.worker import Worker
+from mesh_gateway.routing.resolution import Resolution
 from mesh_gateway.routing.routes import Route
+from mesh_gateway.tasks import Tasks
+
+logger = logging.getLogger(__name__)
 
 
 class GatewayCommands:
@@ -19,6 +24,7 @@ class GatewayCommands:
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
+        self._tasks = Tasks()
 
     @property
     def _worker(self) -> Worker | None:
@@ -35,13 +41,18 @@ class GatewayCommands:
         ]
 
     @command.command("gateway.resolve")
-    async def resolve(self, tenant: str) -> str:
-        """Ask the source of routes for a tenant now."""
+    def resolve(self, tenant: str) -> str:
+        """Where a tenant lives. A tenant that is not at hand is asked for; the answer goes to the log."""
         if not self._worker:
             return "the gateway is not running"
-        resolution = await self._worker.resolver.resolve(tenant)
-        routes = resolution.routes.routes if resolution.routes else ()
-        return f"{tenant}: {resolution.standing.value}, {', '.join(map(_shown, routes)) or 'no routes'}"
+        if resolution := self._worker.resolver.peek(tenant):
+            return _told(resolution)
+        self._tasks.start(self._ask(self._worker, tenant), name=f"resolve {tenant}")
+        return f"{tenant}: not at hand, asking; the answer is in the log"
+
+    async def _ask(self, worker: Worker, tenant: str) -> None:
+        # mitmproxy 12 takes a command's result as it is returned: a command cannot wait.
+        logger.warning("%s", _told(await worker.resolver.resolve(tenant)))
 
     @command.command("gateway.cache.clear")
     def clear(self, tenant: str = "") -> None:
@@ -54,7 +65,17 @@ class GatewayCommands:
         """The routes that failed lately."""
         if not self._worker:
             return []
-        return [str(row) for row in self._worker.brain.health.rows(self._worker.clock())]
+        return [
+            f"{row.tenant} {row.scheme.value}://{row.ip}:{row.port}: {row.failures} outages in a row, "
+            + ("tried again" if row.up else f"down for {row.down_seconds:.1f} s more")
+            for row in self._worker.brain.health.rows(self._worker.clock())
+        ]
+
+
+def _told(resolution: Resolution) -> str:
+    routes = resolution.routes.routes if resolution.routes else ()
+    where = ", ".join(map(_shown, routes)) or "no routes"
+    return f"{resolution.tenant}: {resolution.standing.value}, {where} ({resolution.cache.value})"
 
 
 def _shown(route: Route) -> str:
