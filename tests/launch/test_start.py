@@ -65,11 +65,11 @@ class Demo:
 
 
 @contextmanager
-def demo(tmp_path: Path) -> Iterator[Demo]:
+def demo(tmp_path: Path, *arguments: str) -> Iterator[Demo]:
     port = free_port()
-    environment = surroundings(tmp_path, PORT=str(port), ADMIN_PORT=str(free_port()))
+    environment = surroundings(tmp_path, PORT=str(port), ADMIN_PORT=str(free_port()), WEB_PORT=str(free_port()))
     with subprocess.Popen(
-        START, env=environment, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*START, *arguments], env=environment, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         try:
             running = Demo(process, port)
@@ -93,6 +93,21 @@ def test_the_demo_carries_requests_and_ends_cleanly(tmp_path: Path, number: sign
     lines = [json.loads(line) for line in out.splitlines() if '"/_health"' not in line]
     assert [line["tenant"] for line in lines] == ["hello", "failover", "offline", "nobody"]
     assert list(tmp_path.iterdir()) == [], "its private folder is gone"
+
+
+def test_in_mitmweb_every_request_can_be_looked_at_by_who_started_it(tmp_path: Path) -> None:
+    with demo(tmp_path, "web") as running:
+        assert running.get("hello").status_code == 200
+        assert running.process.stderr
+        page = httpx.URL(running.process.stderr.readline().split()[0])
+        assert httpx.get(page.join("/flows"), trust_env=False).status_code == 403
+        with httpx.Client(trust_env=False) as browser:
+            browser.get(page)
+            flows = browser.get(page.join("/flows")).json()
+        status, _, err = running.end(signal.SIGTERM)
+    assert "hello.localhost" in {flow["request"]["pretty_host"].partition(":")[0] for flow in flows}
+    assert status == 0
+    assert "Traceback" not in err
 
 
 def test_a_taken_port_stops_the_start_with_one_line(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import TextIO
 
 from mitmproxy import ctx
 
-QUIET = ("mitmproxy.proxy", "hpack", "h2")
+QUIET = ("mitmproxy.proxy", "hpack", "h2", "httpx", "httpcore")
 
 
 class Steadfast:

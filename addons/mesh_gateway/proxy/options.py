@@ -20,6 +20,7 @@ SAFE: Mapping[str, Any] = {
     "connection_strategy": "lazy",  # eager dials the dead target per client (D16)
     "upstream_cert": False,
     "keep_host_header": True,
+    "keep_alt_svc_header": True,  # the gateway drops the field itself, and a flow shows what came (E8)
     "rawtcp": False,  # upgrades are tunnelled by the gateway, after its own check (B7)
     "websocket": False,
     "http3": False,

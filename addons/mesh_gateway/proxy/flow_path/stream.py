@@ -130,6 +130,8 @@ class GatewayStream(HttpStream):
         self.flow.request = event.request
         self.flow.live = True
         self._has_body = not event.end_stream
+        if event.end_stream:
+            self.flow.request.data.content = b""  # mitmproxy replays no flow whose content is unknown
         self.client_state = self.state_discard_request_body
 
         read = event.head if isinstance(event, HeadReceived) else None
