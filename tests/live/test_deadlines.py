@@ -23,7 +23,7 @@ from tests.rig.websocket_client import WebSocket
 from tests.rig.websocket_origin import echo_websocket
 from tests.rig.world import World, world
 
-HEADER, KEEPALIVE, IDLE, FIRST_BYTE, TUNNEL, HANDSHAKE = 1.0, 1.2, 1.4, 1.0, 1.2, 0.8
+HEADER, KEEPALIVE, IDLE, FIRST_BYTE, TUNNEL, HANDSHAKE = 0.5, 0.6, 0.8, 0.5, 0.6, 0.4
 LATENESS = 1.0
 """A deadline is seen at the next sweep, a quarter of the shortest; the rest is for a busy machine."""
 AT_MOST = HEADER + HANDSHAKE + LATENESS
@@ -214,7 +214,7 @@ async def test_a_body_that_stops_coming_is_answered_and_ends_the_connection(plac
         with lasting(IDLE if upload.expected == 408 else 0.0):
             answer = await client.answer("PUT")
         assert answer.status == upload.expected
-        assert await client.at_end(IDLE + KEEPALIVE + 2 * LATENESS), "the connection waits for the body for ever"
+        assert await client.at_end(IDLE + LATENESS), "the connection waits for the body for ever"
 
 
 async def test_a_body_that_comes_slowly_is_carried_to_its_end(place: World) -> None:

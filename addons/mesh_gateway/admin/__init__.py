@@ -1,1 +1,0 @@
-"""The gateway's own paths: health, readiness, metrics."""
