@@ -5,7 +5,6 @@ import contextlib
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -158,7 +157,6 @@ async def test_a_client_that_never_begins_a_handshake_is_ended(place: World) -> 
             await gone(client)
 
 
-@pytest.mark.xfail(reason="the handshake's deadline is looked at once, counted from the connection's start")
 async def test_a_handshake_that_begins_late_and_stalls_is_ended(place: World) -> None:
     async with asyncio.timeout(AT_MOST), Http1.connect(place.gateway.tls_port) as client:
         await asyncio.sleep((HEADER + HANDSHAKE) / 2)  # past the one deadline, short of the other
@@ -183,28 +181,19 @@ class Upload:
     sent: bytes
     tenant: str = "upload"
     expected: int = 408
-    fault: str | None = None
-    """What is known to be wrong with it."""
 
-
-NOT_ENDED = "a body of at most 64 KiB is waited for without a deadline once its request is answered"
 
 UPLOADS = {
     "a large one": Upload(("Content-Length", "1000000"), b"u" * SENT),
-    "a small one": Upload(("Content-Length", "1000"), b"u" * SENT, fault=NOT_ENDED),
+    "a small one": Upload(("Content-Length", "1000"), b"u" * SENT),
     "chunks": Upload(("Transfer-Encoding", "chunked"), chunk(b"u" * SENT)),
     "half a chunk": Upload(("Transfer-Encoding", "chunked"), b"100\r\nu"),
     "a large one to nobody": Upload(("Content-Length", "1000000"), b"", "nobody", 404),
-    "a small one to nobody": Upload(("Content-Length", "1000"), b"", "nobody", 404, NOT_ENDED),
+    "a small one to nobody": Upload(("Content-Length", "1000"), b"", "nobody", 404),
 }
 
 
-def known(upload: Upload, name: str) -> Any:
-    """The row, marked where its fault is known."""
-    return pytest.param(upload, id=name, marks=[pytest.mark.xfail(reason=upload.fault)] if upload.fault else [])
-
-
-@pytest.mark.parametrize("upload", [known(upload, name) for name, upload in UPLOADS.items()])
+@pytest.mark.parametrize("upload", UPLOADS.values(), ids=UPLOADS)
 async def test_a_body_that_stops_coming_is_answered_and_ends_the_connection(place: World, upload: Upload) -> None:
     if upload.tenant not in place.api.tenants and upload.expected != 404:
         await place.new_tenant(upload.tenant)
@@ -329,11 +318,6 @@ async def in_flight(place: World, enough: Callable[[float], bool]) -> None:
 # WebSockets.
 
 
-CRASHES = "the tunnel is not told of its deadline: the layer crashes, and the crash ends the connection"
-
-
-@pytest.mark.xfail(reason=CRASHES)
-@pytest.mark.provokes_fault
 async def test_an_idle_websocket_is_ended(place: World) -> None:
     host, _ = await place.new_tenant("idlesocket", echo_websocket)
     async with WebSocket.connect(place.gateway.port, host) as socket:

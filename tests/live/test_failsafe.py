@@ -215,3 +215,8 @@ async def test_a_fault_in_the_brain_is_500_and_is_logged(tmp_path: Path, authori
         assert "secret detail 0451" in here.gateway.log
         armed.unlink()
         assert (await here.ask("GET", host)).status == 200
+
+
+async def test_a_mistyped_option_stops_the_start(tmp_path: Path) -> None:
+    code, output = await fate(tmp_path, {}, "--set", "cache_tll=60")
+    assert (code, "unknown option cache_tll" in output, "Traceback" in output) == (1, True, False)

@@ -82,6 +82,9 @@ class Gateway:
         return self._opening
 
     async def _open(self) -> None:
+        if unknown := sorted(ctx.options.deferred):
+            logger.error("unknown option %s: see docs/settings.md and mitmdump --options", ", ".join(unknown))
+            return
         try:
             settings = self._read_settings()
             self.parts = await build(settings, is_watched=ctx.master.addons.get("view") is not None)

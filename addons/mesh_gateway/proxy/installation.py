@@ -74,7 +74,8 @@ class GuardedConnection(GatewayConnection):
         return not self.client.tls or self.client.tls_established
 
     def _speaks_http(self) -> bool:
-        return any(isinstance(layer, GatewayHttpLayer) for layer in self.layer.context.layers)
+        has_layer = any(isinstance(layer, GatewayHttpLayer) for layer in self.layer.context.layers)
+        return has_layer and self._is_past_handshake()
 
 
 class ReplayLayer(GatewayHttpLayer):

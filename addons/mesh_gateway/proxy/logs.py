@@ -39,3 +39,5 @@ def send_to_stderr() -> None:
     if termlog := ctx.master.addons.get("termlog"):
         termlog.logger.file = Steadfast(sys.stderr)
         ctx.options.update(termlog_verbosity="info")
+    if "flow_detail" in ctx.options:  # mitmdump's; mitmweb has none
+        ctx.options.update(flow_detail=0)

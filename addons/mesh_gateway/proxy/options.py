@@ -24,7 +24,6 @@ SAFE: Mapping[str, Any] = {
     "rawtcp": False,  # upgrades are tunnelled by the gateway, after its own check (B7)
     "websocket": False,
     "http3": False,
-    "flow_detail": 0,
 }
 
 

@@ -249,7 +249,9 @@ class GatewayHttpLayer(HttpLayer):
         if isinstance(codec, GatewayHttp1Server | GatewayHttp2Server) and codec.is_overdue(now, bool(self.streams)):
             yield from self.event_to_child(codec, DeadlinePassed(0))
         for stream in [s for s in self.streams.values() if s.is_overdue(now)]:
-            if stream.waits_for_drain:
+            if stream.is_tunnel:
+                yield commands.CloseConnection(self.context.client)
+            elif stream.waits_for_drain:
                 yield commands.CloseConnection(stream.context.server)
             else:
                 yield from self.event_to_child(stream, DeadlinePassed(stream.stream_id))

@@ -99,6 +99,11 @@ class GatewayStream(HttpStream):
         """Body bytes that came while this stream waits for something (HAZARDS C4)."""
         return sum(len(event.data) for event in self._paused_event_queue if isinstance(event, RequestData))
 
+    @property
+    def is_tunnel(self) -> bool:
+        """Whether the bytes are the peers' own by now."""
+        return self.child_layer is not None
+
     def is_overdue(self, now: float) -> bool:
         """Whether the peer that this exchange waits for has had its time."""
         return now > self._deadline and (self._paused is None or self.waits_for_drain)
@@ -460,6 +465,8 @@ class GatewayStream(HttpStream):
             yield from self.flow_done()
         elif self._is_early():
             yield from self._stop_reading()
+        else:
+            self._touch(self.worker.settings.idle_timeout)  # for the rest of the body, which is thrown away
 
     def _is_early(self) -> bool:
         """Whether an answer goes out while a body is still coming that will not be read to its end."""
@@ -623,9 +630,10 @@ class GatewayStream(HttpStream):
             yield from self._break_off(event.message)
 
     def _time_is_up(self) -> layer.CommandGenerator[None]:
-        if self._handle_event == self.passthrough:
-            yield commands.CloseConnection(self.context.client)
+        if self._exchange.ended is not None:
+            yield from self._stop_reading()  # answered, and the rest of a refused body never came
         elif self.client_state in (self.state_stream_request_body, self.state_consume_request_body):
+            self._body_is_broken = True
             yield from self._fail(Failure.REQUEST_TIMEOUT, "the request's body stopped coming")
         else:
             yield from self._fail(Failure.UPSTREAM_TIMEOUT, "the upstream stopped answering")
