@@ -23,6 +23,7 @@ SWITCHING_PROTOCOLS = 101
 BODYLESS_STATUSES = frozenset({204, 304})  # RFC 9112 6.3: these and 1xx have none
 MAX_ANSWER_FIELDS = 200
 PSEUDO_FIELDS = frozenset({b":method", b":scheme", b":authority", b":path"})
+AUTHORITY_LIKE = re.compile(r"(.*?)(?::(\d{1,5}))?")
 METHOD_LIKE = re.compile(rb"(?:\r\n)?([A-Z]{1,20}) ")
 ACCEPT_LIKE = re.compile(rb"\naccept:[ \t]*([ -~]{0,1000})", re.IGNORECASE)
 
@@ -85,6 +86,15 @@ def _request(
         timestamp_start=time.time(),
         timestamp_end=None,
     )
+
+
+def place(request: http.Request, scheme: str) -> None:
+    """Where the request was meant to go, for those who look at it: a refused one gets no route that would say so."""
+    authority = request.authority or request.headers.get("host", "")
+    host, port = authority, "443" if scheme == "https" else "80"
+    if found := AUTHORITY_LIKE.fullmatch(authority):
+        host, port = found[1], found[2] or port
+    request.data.scheme, request.data.host, request.data.port = scheme.encode(), host[:255], int(port)
 
 
 @dataclass(frozen=True, slots=True)

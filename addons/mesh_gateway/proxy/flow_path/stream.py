@@ -141,6 +141,7 @@ class GatewayStream(HttpStream):
 
         read = event.head if isinstance(event, HeadReceived) else None
         head = read or messages.read_head(event.request, event.end_stream, self.worker.head_limits)
+        messages.place(event.request, "https" if self.context.client.tls else "http")
         self.exchange = self.worker.begin(self.context.client, event.request)
         self._touch(self.worker.settings.idle_timeout)
         yield HttpRequestHeadersHook(self.flow)
