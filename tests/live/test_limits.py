@@ -241,8 +241,9 @@ async def test_at_capacity_the_admin_port_still_answers(tmp_path: Path, authorit
 async def test_one_address_cannot_take_all_connections_unless_it_is_a_proxy(
     tmp_path: Path, authority: Authority, trusted: str
 ) -> None:
-    settings = {"MAX_CONNECTIONS_PER_ADDRESS": str(CONNECTIONS), "TRUSTED_PROXIES": trusted}
-    async with world(tmp_path, authority, **settings) as here:
+    async with world(
+        tmp_path, authority, MAX_CONNECTIONS_PER_ADDRESS=str(CONNECTIONS), TRUSTED_PROXIES=trusted
+    ) as here:
         host, _ = await here.new_tenant("alice")
         async with contextlib.AsyncExitStack() as stack:
             await crowd(stack, here, host)

@@ -73,4 +73,7 @@ class Listening:
             await asyncio.sleep(DRAIN_POLL_SECONDS)
         if worker.in_flight:
             logger.warning("drain timeout: %d requests are cut off", worker.in_flight)
+            for connection in tuple(worker.connections):
+                connection.abort()
+            await asyncio.sleep(DRAIN_POLL_SECONDS)  # their records end before the process does
         ctx.master.shutdown()

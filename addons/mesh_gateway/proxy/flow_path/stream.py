@@ -66,6 +66,16 @@ REPEATABLE_BODY = 65_536
 DISCARDABLE_BODY = 65_536
 
 
+# What mitmproxy's own guard says of a connection to one of its listeners (HAZARDS A8).
+OWN_LISTENER = "Request destination unknown"
+
+
+def _connect_failure(error: str, *, tls_failed: bool) -> Failure:
+    if error.startswith(OWN_LISTENER):
+        return Failure.LOOP_DETECTED
+    return Failure.UPSTREAM_TLS if tls_failed else Failure.ROUTES_EXHAUSTED
+
+
 class GatewayStream(HttpStream):
     """One request and its answer."""
 
@@ -330,8 +340,8 @@ class GatewayStream(HttpStream):
             if self._client_left():
                 return False
             failures.append(self._last_failure)
-        only_tls = bool(failures) and all(failure is Failure.UPSTREAM_TLS for failure in failures)
-        yield from self._fail(Failure.UPSTREAM_TLS if only_tls else Failure.ROUTES_EXHAUSTED)
+        kinds = set(failures)
+        yield from self._fail(kinds.pop() if len(kinds) == 1 else Failure.ROUTES_EXHAUSTED)
         return False
 
     def _connect(self, candidate: Candidate, *, fresh: bool) -> layer.CommandGenerator[bool]:
@@ -350,7 +360,7 @@ class GatewayStream(HttpStream):
         server, error = yield lease
         if error:
             attempt.error = error
-            self._last_failure = Failure.UPSTREAM_TLS if lease.tls_failed else Failure.ROUTES_EXHAUSTED
+            self._last_failure = _connect_failure(error, tls_failed=lease.tls_failed)
             self.worker.route_failed(candidate)
             return False
         self._is_reused = lease.reused
