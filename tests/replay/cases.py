@@ -99,7 +99,7 @@ CASES = (
             ("Keep-Alive", "timeout=5"),
             ("X-For-This-Hop", "drop me"),
             ("TE", "gzip, trailers"),
-            ("Upgrade", "other/1"),
+            ("Upgrade", "h2c"),
             ("HTTP2-Settings", "AAMAAABkAAQAAP__"),
             ("Proxy-Authorization", "Basic bm90OnNlY3JldA=="),
             ("X_Forwarded_For", "6.6.6.6"),

@@ -59,6 +59,9 @@ class Gateway:
             return
         cancel_default_listener()
         ctx.options.update(**options.SAFE)
+        for name in options.MEDDLING:
+            if addon := ctx.master.addons.get(name):
+                ctx.master.addons.remove(addon)
         self._sound = True
 
     def _declare(self, loader: Loader) -> None:
@@ -95,6 +98,7 @@ class Gateway:
         listening = Listening(self.parts.worker)
         await listening.open()
         listening.drain_on_sigterm()
+        Door.opened.set()
 
     @staticmethod
     def _read_settings() -> Settings:

@@ -1,7 +1,7 @@
 """Is this the mitmproxy that the gateway was written for? If so, put the gateway's parts in its place.
 
-Three names of mitmproxy are replaced: the connection that a listener makes, how a listener listens, and the HTTP layer
-that client replay makes. They stay replaced when the script is removed or broken: with no worker, every connection
+Four names of mitmproxy are replaced: the connection that a listener makes, how a listener listens, the HTTP layer that
+client replay makes, and when client replay begins. They stay replaced when the script is removed or broken: with no worker, every connection
 is refused, so a failed deploy never serves anything by mitmproxy's own rules (HAZARDS A1, A2).
 """
 
@@ -11,7 +11,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, override
 
 import mitmproxy.version
-from mitmproxy.proxy import layers, mode_servers
+from mitmproxy.addons import clientplayback
+from mitmproxy.proxy import layer, layers, mode_servers
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers.http import HTTPMode
 
@@ -26,6 +27,7 @@ logger = logging.getLogger(__name__)
 
 TESTED = ("12.2.3",)
 BACKLOG = 4096
+_play_back_at_once = clientplayback.ClientPlayback.playback
 
 
 class InstallationError(RuntimeError):
@@ -36,6 +38,8 @@ class Door:
     """Who serves the connections that come in. One per process; None while no sound gateway is loaded."""
 
     worker: "Worker | None" = None
+    opened = asyncio.Event()
+    """Set once a gateway has opened; client replay waits for it."""
     tasks = Tasks()
     """What outlives a gateway: the retiring of the one before."""
 
@@ -87,6 +91,18 @@ class ReplayLayer(GatewayHttpLayer):
         super().__init__(context, Door.worker)
         self.mode = mode
 
+    @override
+    def _request_sweep(self) -> layer.CommandGenerator[None]:
+        """No further one after the exchange: a replayed request has no connection whose end would stop it."""
+        if self._sweep is None or self.streams:
+            yield from super()._request_sweep()
+
+
+async def _play_back(playback: clientplayback.ClientPlayback) -> None:
+    # `mitmdump -C` queues its requests before the gateway is built.
+    await Door.opened.wait()
+    await _play_back_at_once(playback)  # type: ignore[no-untyped-call]
+
 
 async def _listen(instance: mode_servers.ReverseInstance, host: str, port: int) -> list[Any]:
     # SO_REUSEPORT: workers of one machine share the port (HAZARDS D13); a real backlog instead of asyncio's 100.
@@ -104,3 +120,4 @@ def install() -> None:
     mode_servers.ProxyConnectionHandler = GuardedConnection  # type: ignore[misc]
     mode_servers.ReverseInstance.listen = _listen  # type: ignore[method-assign,assignment]
     layers.HttpLayer = ReplayLayer  # type: ignore[misc]
+    clientplayback.ClientPlayback.playback = _play_back  # type: ignore[method-assign]

@@ -26,6 +26,10 @@ SAFE: Mapping[str, Any] = {
     "http3": False,
 }
 
+# Addons of mitmproxy that change requests behind the gateway's back. This one deletes `Connection` where a client asks
+# for h2c, and with it the list of the fields that must not be passed on (HAZARDS B7, B8).
+MEDDLING = ("disableh2c",)
+
 
 @dataclass(frozen=True, slots=True)
 class Unsafe:
