@@ -139,7 +139,7 @@ class Brain:
         """Who asks, for which name, and may they? `now` is monotonic seconds."""
         client = identify_client(arrival.peer, head.fields, self.settings.trusted_proxies)
         identity = request_id(head, client, self.new_id)
-        if own := own_path(head, arrival):
+        if (own := own_path(head, arrival)) and not is_loop(head, self.loop_token):
             return Reply(own, identity, client.address, host=head.authority)
         if refusal := self._refusal(head, arrival, client, now):
             return Reply(refusal.failure, identity, client.address, reason=refusal.reason)
@@ -155,14 +155,14 @@ class Brain:
 
     def _refusal(self, head: RequestHead, arrival: Arrival, client: Client, now: float) -> Rejection | None:
         """Why the request is not served, whatever name it asks for."""
+        if is_loop(head, self.loop_token):
+            return Rejection(Failure.LOOP_DETECTED, "the request passed this gateway before")
         if arrival.listener is Listener.ADMIN:
             return Rejection(Failure.FOREIGN_HOST, "the admin port serves own paths only")
         if not arrival.accepting:
             return Rejection(Failure.UNAVAILABLE, "draining or over capacity")
         if not self.limiter.allow(client.address, now):
             return Rejection(Failure.RATE_LIMITED, f"more than {self.settings.rate_limit} requests per second")
-        if is_loop(head, self.loop_token):
-            return Rejection(Failure.LOOP_DETECTED, "the request passed this gateway before")
         if (head.body.length or 0) > self.settings.max_body_size:
             return Rejection(Failure.BODY_TOO_LARGE, f"content-length {head.body.length}")
         return None

@@ -227,7 +227,6 @@ async def test_over_the_most_connections_a_new_one_is_refused_until_another_ends
         assert len(origin.arrivals) == CONNECTIONS + 2
 
 
-@pytest.mark.xfail(reason="connections to the admin port are counted and refused with those of clients")
 async def test_at_capacity_the_admin_port_still_answers(tmp_path: Path, authority: Authority) -> None:
     async with world(tmp_path, authority, MAX_CONNECTIONS=str(CONNECTIONS)) as here:
         host, _ = await here.new_tenant("alice")

@@ -41,6 +41,7 @@ class Gateway:
         self._sound = False
         self._opening: asyncio.Task[None] | None = None
         self._clients: Counter[str] = Counter()
+        self._let_in: set[str] = set()
         self._refusing = bare_context()
 
     # Life.
@@ -130,6 +131,8 @@ class Gateway:
         if port_of(client) is None:
             client.error = "not a gateway port"
             return
+        if port_of(client) == settings.admin_port:
+            return  # an operator is let in when all places are taken
         address = client.peername[0]
         self._clients[address] += 1
         per_address = settings.max_connections_per_address
@@ -140,6 +143,7 @@ class Gateway:
             client.error = "too many connections of one address"
             worker.metrics.connections.refused(ConnectionRefusal.PER_ADDRESS)
         else:
+            self._let_in.add(client.id)
             worker.metrics.connections.opened()
 
     def client_disconnected(self, client: Client) -> None:
@@ -150,7 +154,8 @@ class Gateway:
         self._clients[address] -= 1
         if not self._clients[address]:
             del self._clients[address]
-        if not client.error:
+        if client.id in self._let_in:
+            self._let_in.remove(client.id)
             self.parts.worker.metrics.connections.closed()
 
     def next_layer(self, data: NextLayer) -> None:
