@@ -41,6 +41,8 @@ class Gateway:
         self._sound = False
         self._opening: asyncio.Task[None] | None = None
         self._clients: Counter[str] = Counter()
+        self._addresses: dict[str, str] = {}
+        """Connection id -> the address that it is counted under in `_clients`."""
         self._let_in: set[str] = set()
         self._refusing = bare_context()
 
@@ -134,6 +136,7 @@ class Gateway:
         if port_of(client) == settings.admin_port:
             return  # an operator is let in when all places are taken
         address = client.peername[0]
+        self._addresses[client.id] = address
         self._clients[address] += 1
         per_address = settings.max_connections_per_address
         if self._clients.total() > settings.max_connections:
@@ -147,9 +150,8 @@ class Gateway:
             worker.metrics.connections.opened()
 
     def client_disconnected(self, client: Client) -> None:
-        """Forget a connection."""
-        address = client.peername[0]
-        if self.parts is None or address not in self._clients:
+        """Forget a connection, if it was counted: an operator's was not, nor one from before a reload."""
+        if self.parts is None or (address := self._addresses.pop(client.id, None)) is None:
             return
         self._clients[address] -= 1
         if not self._clients[address]:

@@ -11,6 +11,7 @@ import h2.config
 import h2.connection
 import h2.errors
 import h2.events
+import h2.exceptions
 import h2.settings
 from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.context import Context
@@ -34,10 +35,22 @@ STREAM_WINDOW = 524_288
 CONNECTION_WINDOW = 4_194_304
 DEFAULT_WINDOW = 65_535  # RFC 9113 6.9.2
 MAX_FRAME = 16_384
+FRAME_LENGTH_BYTES = 3  # RFC 9113 4.1
 # A client that opens and resets streams makes work for nothing (CVE-2023-44487). Browsers reset a few dozen when a
 # page is left; Envoy ends connections whose resets are more than half of 500 streams.
 RESETS_ALLOWED = 100
 RESETS_WINDOW_SECONDS = 10.0
+# Frames that carry nothing cost as much as others (CVE-2019-9512, 9515, 9518). A client that measures round trips sends
+# a few pings a second.
+SMALL_TALK_ALLOWED = 1000
+SMALL_TALK = (
+    h2.events.PingReceived,
+    h2.events.PingAckReceived,
+    h2.events.RemoteSettingsChanged,
+    h2.events.SettingsAcknowledged,
+    h2.events.PriorityUpdated,
+    h2.events.UnknownFrameReceived,
+)
 
 
 class WindowedConnection(BufferedH2Connection):
@@ -54,6 +67,15 @@ class WindowedConnection(BufferedH2Connection):
     def initiate_connection(self) -> None:
         h2.connection.H2Connection.initiate_connection(self)
         self.increment_flow_control_window(CONNECTION_WINDOW - DEFAULT_WINDOW)
+
+    @override
+    def receive_data(self, data: bytes) -> list[h2.events.Event]:
+        events: list[h2.events.Event] = super().receive_data(data)
+        begun = self.incoming_buffer._data  # noqa: SLF001 - h2 4.3 looks at a length only once all of the frame is there
+        if len(begun) >= FRAME_LENGTH_BYTES and int.from_bytes(begun[:FRAME_LENGTH_BYTES]) > MAX_FRAME:
+            self._terminate_connection(h2.errors.ErrorCodes.FRAME_SIZE_ERROR)
+            raise h2.exceptions.FrameTooLargeError("a frame too large is announced")
+        return events
 
     def backlog(self, stream_id: int) -> int:
         """Bytes of a stream that wait for the peer's window."""
@@ -79,6 +101,7 @@ class GatewayHttp2Server(_Windowed, Http2Server):
         self._unread: collections.Counter[int] = collections.Counter()
         """Body bytes per stream that were received and not yet passed on."""
         self._resets: collections.deque[float] = collections.deque(maxlen=RESETS_ALLOWED)
+        self._small_talk: collections.deque[float] = collections.deque(maxlen=SMALL_TALK_ALLOWED)
 
     def backlog(self, stream_id: int | None) -> int:
         """Bytes for the client that wait for its window."""
@@ -111,6 +134,9 @@ class GatewayHttp2Server(_Windowed, Http2Server):
 
     @override
     def handle_h2_event(self, event: h2.events.Event) -> layer.CommandGenerator[bool]:
+        if _is_small_talk(event) and self._is_flooding(self._small_talk):
+            yield from self.protocol_error("too much small talk", h2.errors.ErrorCodes.ENHANCE_YOUR_CALM)
+            return True
         match event:
             case h2.events.RequestReceived():
                 return (yield from self._begin(event))
@@ -118,7 +144,7 @@ class GatewayHttp2Server(_Windowed, Http2Server):
                 yield from self._receive(event)
                 return False
             case h2.events.StreamReset():
-                if self._is_flooding():
+                if self._is_flooding(self._resets):
                     yield from self.protocol_error("too many resets", h2.errors.ErrorCodes.ENHANCE_YOUR_CALM)
                     return True
                 self._open_window(event.stream_id, self._unread.get(event.stream_id, 0))
@@ -161,11 +187,18 @@ class GatewayHttp2Server(_Windowed, Http2Server):
             self.h2_conn.reset_stream(stream_id, h2.errors.ErrorCodes.NO_ERROR)
         self.streams.pop(stream_id, None)
 
-    def _is_flooding(self) -> bool:
+    def _is_flooding(self, moments: collections.deque[float]) -> bool:
+        """Note one more; whether as many as are allowed came in too short a time before."""
         now = self.worker.clock()
-        is_full = len(self._resets) == RESETS_ALLOWED and now - self._resets[0] < RESETS_WINDOW_SECONDS
-        self._resets.append(now)
+        is_full = len(moments) == moments.maxlen and now - moments[0] < RESETS_WINDOW_SECONDS
+        moments.append(now)
         return is_full
+
+
+def _is_small_talk(event: h2.events.Event) -> bool:
+    if isinstance(event, h2.events.DataReceived):
+        return not event.data and event.stream_ended is None
+    return isinstance(event, SMALL_TALK)
 
 
 class GatewayHttp2Client(_Windowed, Http2Client):
