@@ -78,6 +78,8 @@ class Gateway:
             return
         if changed := sorted(updated & ROWS.keys()):
             raise exceptions.OptionsError(f"{', '.join(changed)}: read at the start only; restart the gateway")
+        if "mode" in updated and (complaint := options.complaint_of_running(ctx.options)):
+            raise exceptions.OptionsError(complaint)
         if complaint := options.complaint(ctx.options):
             raise exceptions.OptionsError(complaint)
 

@@ -72,6 +72,13 @@ def complaint(options: Options) -> str | None:
     return None
 
 
+def complaint_of_running(options: Options) -> str | None:
+    """Why a running gateway must not change to these modes, mitmproxy's default among them; None when it may."""
+    if _is_ours("mode", options.mode):
+        return None
+    return f"unsafe option mode={options.mode!r}: the gateway sets the modes itself"
+
+
 def _is_ours(option: str, value: Any) -> bool:
     return option == "mode" and all(mode.startswith(DEAD_TARGET) for mode in value)
 

@@ -457,13 +457,16 @@ class GatewayStream(HttpStream):
         is_upgrade = response.status_code == 101  # noqa: PLR2004
         self.server_state = self.state_done
         if not already_streamed:
-            content = b"" if self.flow.request.method == "HEAD" else response.raw_content or b""
-            if not is_upgrade:
-                self._exchange.bytes_sent = len(content)
+            if is_upgrade:
+                self._exchange.upgrade = "websocket"
+                self.worker.annotate(self._exchange, self.flow)
+            else:
+                self._exchange.bytes_sent = len(self._own_content(response))
                 self._end_exchange_of_flow()
             yield HttpResponseHook(self.flow)
             if (yield from self.check_killed(False)):
                 return
+            content = self._own_content(response)  # after the hook: somebody may have edited it
             yield from self._send_answer_head(end_stream=not content and not response.trailers)
             if content:
                 yield SendHttp(ResponseData(self.stream_id, content), self.context.client)
@@ -478,6 +481,9 @@ class GatewayStream(HttpStream):
             yield from self._stop_reading()
         else:
             self._touch(self.worker.settings.idle_timeout)  # for the rest of the body, which is thrown away
+
+    def _own_content(self, response: http.Response) -> bytes:
+        return b"" if self.flow.request.method == "HEAD" else response.raw_content or b""
 
     def _is_early(self) -> bool:
         """Whether an answer goes out while a body is still coming that will not be read to its end."""
@@ -524,8 +530,6 @@ class GatewayStream(HttpStream):
     def _open_tunnel(self) -> layer.CommandGenerator[None]:
         """After the upgrade the bytes are the peers' own: carried, counted, not kept (HAZARDS C7, C8)."""
         exchange = self._exchange
-        exchange.upgrade = "websocket"
-        self.worker.annotate(exchange, self.flow)
         self._touch(self.worker.settings.tunnel_idle_timeout)
         self.child_layer = Tunnel(self.context, exchange, on_data=self._tunnel_moved, on_end=self._tunnel_ended)
         self._handle_event = self.passthrough  # type: ignore[method-assign]
