@@ -271,7 +271,9 @@ def test_own_paths_are_answered_where_they_belong(method: str, target: str, plac
     assert own_path(head, FROM[place]) is OWN[method, target, place]
 
 
-@pytest.mark.parametrize("field", ["X-Forwarded-For", "Forwarded", "Via", "CF-Connecting-IP"])
+@pytest.mark.parametrize(
+    "field", ["X-Forwarded-For", "X-Forwarded-Proto", "X-Real-IP", "Forwarded", "Via", "CF-Connecting-IP"]
+)
 def test_a_local_edge_does_not_make_its_clients_local(field: str) -> None:
     assert own_path(relayed(field), LOCAL) is None
     assert own_path(relayed(field), ADMIN) is OwnPath.METRICS

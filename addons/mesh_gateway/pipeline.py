@@ -281,6 +281,10 @@ def own_path(head: RequestHead, arrival: Arrival) -> OwnPath | None:
     return None
 
 
+# What an edge on this machine adds to the requests that it relays.
+MARKS_OF_AN_EDGE = (b"x-forwarded-for", b"x-forwarded-proto", b"x-real-ip", b"forwarded", b"via", b"cf-connecting-ip")
+
+
 def is_loopback(address: str) -> bool:
     """Whether `address` is a loopback literal, IPv4-mapped forms included."""
     ip = ip_address(address.partition("%")[0])
@@ -288,7 +292,7 @@ def is_loopback(address: str) -> bool:
 
 
 def _is_relayed(head: RequestHead) -> bool:
-    return any(head.first(name) is not None for name in (b"x-forwarded-for", b"forwarded", b"via", b"cf-connecting-ip"))
+    return any(head.first(name) is not None for name in MARKS_OF_AN_EDGE)
 
 
 def default_candidate(url: str) -> Candidate:

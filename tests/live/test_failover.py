@@ -11,7 +11,7 @@ import pytest_asyncio
 from tests.rig import behaviours
 from tests.rig.answer import Answer
 from tests.rig.api import Json, route
-from tests.rig.call import Behaviour
+from tests.rig.call import Behaviour, Call
 from tests.rig.certificates import Authority
 from tests.rig.http2_client import Http2
 from tests.rig.origin import Origin
@@ -191,3 +191,26 @@ async def test_an_upstream_connection_is_kept_for_the_clients_next_request(place
         for _ in range(20):
             assert (await client.ask("GET", host)).status == 200
     assert origin.connections == 1
+
+
+@pytest.mark.parametrize("line", [b"HTTP/1.1 0100 X", b"HTTP/1.1\t100 OK", b"HTTP/1.1  100", b"HTTP/1.1 +103 X"])
+async def test_an_interim_answer_in_odd_spelling_never_shifts_the_next_answer(place: Place, line: bytes) -> None:
+    """Passed on as the final answer, it would leave an edge waiting for another: the next tenant's."""
+
+    async def odd(call: Call) -> None:
+        await call.send(line + b"\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil")
+
+    place.count += 1
+    evil, _ = await place.world.new_tenant(f"evil{place.count}", odd)
+    alice, _ = await place.world.new_tenant(f"good{place.count}", behaviours.status(200, body=b"good"))
+    async with place.world.connect() as client:
+        assert (await client.ask("GET", evil)).status in (200, 502)
+        assert bytes((await client.ask("GET", alice)).body) == b"good"
+
+
+async def test_more_orders_than_one_client_may_have_connections_are_all_answered(place: Place) -> None:
+    """Each goes over a connection of its own; the ones before must not add up."""
+    host, _ = await place.world.new_tenant("orders")
+    async with place.world.connect() as client:
+        statuses = [(await client.ask("POST", host, body=b"one order")).status for _ in range(300)]
+    assert statuses == [200] * 300

@@ -8,7 +8,7 @@ import pytest
 from mitmproxy.options import Options
 from mitmproxy.proxy.mode_specs import ProxyMode, ReverseMode
 
-from mesh_gateway.proxy.options import DEAD_TARGET, SAFE, UNSAFE, Unsafe, complaint, listeners
+from mesh_gateway.proxy.options import DEAD_TARGET, SAFE, UNSAFE, Unsafe, complaint, complaint_of_running, listeners
 from mesh_gateway.settings import Settings, read_settings
 
 with warnings.catch_warnings():
@@ -111,3 +111,20 @@ def test_all_listeners_lead_to_a_port_where_nobody_is() -> None:
         mode = ProxyMode.parse(text)
         assert isinstance(mode, ReverseMode)
         assert (mode.scheme, mode.address) == ("http", ("127.0.0.1", 1))
+
+
+RUNNING = [f"{DEAD_TARGET}@8080"]
+
+
+@pytest.mark.parametrize("option", SAFE)
+def test_a_running_gateway_holds_what_an_edge_must_have(mitmproxy_options: Options, option: str) -> None:
+    mitmproxy_options.update(**SAFE, mode=RUNNING)
+    assert complaint_of_running(mitmproxy_options, RUNNING) is None
+    mitmproxy_options.update(**{option: "eager" if option == "connection_strategy" else not SAFE[option]})
+    assert option in (complaint_of_running(mitmproxy_options, RUNNING) or "")
+
+
+@pytest.mark.parametrize("modes", [["regular"], [f"{DEAD_TARGET}@8081"], []], ids=str)
+def test_a_running_gateway_keeps_its_ports(mitmproxy_options: Options, modes: list[str]) -> None:
+    mitmproxy_options.update(**SAFE, mode=modes)
+    assert "mode" in (complaint_of_running(mitmproxy_options, RUNNING) or "")

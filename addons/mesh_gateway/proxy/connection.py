@@ -12,7 +12,8 @@ from typing import Any, override
 
 from mitmproxy.connection import Client, Connection, ConnectionState
 from mitmproxy.proxy import events
-from mitmproxy.proxy.commands import StartHook
+from mitmproxy.proxy.commands import OpenConnection, StartHook
+from mitmproxy.proxy.events import OpenConnectionCompleted
 from mitmproxy.proxy.mode_servers import ProxyConnectionHandler
 
 from mesh_gateway.proxy.flow_path.layer import GatewayHttpLayer
@@ -22,6 +23,8 @@ READ_SIZE = 65_536
 # mitmproxy allows 5 upstream connections per address and client connection (HAZARDS D3): an HTTP/2 client's sixth
 # stream would wait for ever. h2's own limit on concurrent streams, 100, bounds this from below.
 UPSTREAMS_PER_ADDRESS = 256
+# The gateway's own words (pages, pings) that a client may leave unread before it is not listened to.
+OWN_WORDS = 1 << 20
 LAST_BYTES_SECONDS = 120.0
 
 
@@ -44,6 +47,9 @@ class GatewayConnection(ProxyConnectionHandler):
         try:
             await super().handle_client()
         finally:
+            for transport in tuple(self.transports.values()):  # opened while the others were being closed
+                if transport.handler:
+                    transport.handler.cancel("client disconnected")
             for layer in self.layer.context.layers:
                 if isinstance(layer, GatewayHttpLayer):
                     layer.abandon()
@@ -60,6 +66,20 @@ class GatewayConnection(ProxyConnectionHandler):
                 await super().handle_hook(hook)
 
     @override
+    async def open_connection(self, command: OpenConnection) -> None:
+        if self.client.state is ConnectionState.CLOSED:
+            await self.server_event(OpenConnectionCompleted(command, "the client is gone"))
+            return
+        try:
+            await super().open_connection(command)
+        finally:
+            # mitmproxy keeps what failed for the client's life, and leaves the socket of a task that is cancelled
+            # between connecting and reading to the garbage collector.
+            transport = self.transports.pop(command.connection, None)
+            if transport and isinstance(transport.writer, asyncio.StreamWriter):
+                _close(transport.writer)
+
+    @override
     async def handle_connection(self, connection: Connection) -> None:
         cancelled = await self._read(connection)
         if cancelled is None:
@@ -67,16 +87,17 @@ class GatewayConnection(ProxyConnectionHandler):
         else:
             connection.state = ConnectionState.CLOSED
         self._readable.pop(connection, None)
-        await self.server_event(events.ConnectionClosed(connection))
-
-        if connection.state is ConnectionState.CAN_WRITE:
-            # The peer has said all it wants to say and may still listen: stay until the layers close.
-            try:
+        try:
+            await self.server_event(events.ConnectionClosed(connection))
+            if connection.state is ConnectionState.CAN_WRITE:
+                # The peer has said all it wants to say and may still listen: stay until the layers close.
                 await asyncio.Event().wait()
-            except asyncio.CancelledError as error:
-                cancelled = error
-        if isinstance(writer := self.transports.pop(connection).writer, asyncio.StreamWriter):
-            _close(writer)
+        except asyncio.CancelledError as error:
+            cancelled = error
+        finally:
+            # cancelled twice (by a layer, then by the client's end) must still give the socket back
+            if isinstance(writer := self.transports.pop(connection).writer, asyncio.StreamWriter):
+                _close(writer)
         if cancelled is not None:
             raise cancelled
 
@@ -105,6 +126,9 @@ class GatewayConnection(ProxyConnectionHandler):
         An HTTP/2 client is not waited for here: its streams wait one by one and its windows do the rest.
         """
         if isinstance(source, Client):
+            writer = self.transports[source].writer if source in self.transports else None
+            if isinstance(writer, asyncio.StreamWriter) and writer.transport.get_write_buffer_size() > OWN_WORDS:
+                await self._drain(source)  # it asks (pings, pipelined requests) and does not listen
             if source.alpn != b"h2":
                 for connection in [c for c in self.transports if c is not source]:
                     await self._drain(connection)

@@ -39,6 +39,7 @@ class Gateway:
     def __init__(self) -> None:
         self.parts: Parts | None = None
         self._sound = False
+        self._modes: list[str] = []
         self._opening: asyncio.Task[None] | None = None
         self._clients: Counter[str] = Counter()
         self._addresses: dict[str, str] = {}
@@ -78,9 +79,7 @@ class Gateway:
             return
         if changed := sorted(updated & ROWS.keys()):
             raise exceptions.OptionsError(f"{', '.join(changed)}: read at the start only; restart the gateway")
-        if "mode" in updated and (complaint := options.complaint_of_running(ctx.options)):
-            raise exceptions.OptionsError(complaint)
-        if complaint := options.complaint(ctx.options):
+        if complaint := options.complaint_of_running(ctx.options, self._modes):
             raise exceptions.OptionsError(complaint)
 
     def running(self) -> asyncio.Task[None] | None:
@@ -100,7 +99,8 @@ class Gateway:
             logger.error("%s", error)  # noqa: TRY400 - one line for the operator
             return
         Door.worker = self.parts.worker
-        listening = Listening(self.parts.worker)
+        self._modes = options.listeners(settings, has_certificate=len(self.parts.worker.certificates) > 0)
+        listening = Listening(self.parts.worker, self._modes)
         await listening.open()
         listening.drain_on_sigterm()
         Door.opened.set()

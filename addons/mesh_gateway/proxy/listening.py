@@ -3,10 +3,10 @@
 import asyncio
 import logging
 import signal
+from collections.abc import Sequence
 
 from mitmproxy import ctx
 
-from mesh_gateway.proxy import options
 from mesh_gateway.proxy.worker import Worker
 from mesh_gateway.tasks import Tasks
 
@@ -33,24 +33,24 @@ def cancel_default_listener() -> None:
 class Listening:
     """The ports of a worker, from open to drained."""
 
-    def __init__(self, worker: Worker) -> None:
+    def __init__(self, worker: Worker, modes: Sequence[str]) -> None:
         self._worker = worker
+        self._modes = list(modes)
         self._tasks = Tasks()
 
     async def open(self) -> None:
         """Listen on all ports; a port that cannot be had is logged as an error."""
         worker = self._worker
-        modes = options.listeners(worker.settings, has_certificate=len(worker.certificates) > 0)
         longest = max(
             worker.settings.tunnel_idle_timeout, worker.settings.idle_timeout, worker.settings.first_byte_timeout
         )
         # mitmproxy's one timer is the last resort behind the gateway's own deadlines.
-        ctx.options.update(mode=modes, server=True, tcp_timeout=int(longest) + 60)
+        ctx.options.update(mode=self._modes, server=True, tcp_timeout=int(longest) + 60)
         proxyserver = ctx.master.addons.get("proxyserver")
         await proxyserver.setup_servers()
         if all(instance.is_running for instance in proxyserver.servers):
             worker.listening = True
-            logger.info("listening on %s", ", ".join(mode.rpartition("@")[2] for mode in modes))
+            logger.info("listening on %s", ", ".join(mode.rpartition("@")[2] for mode in self._modes))
 
     def drain_on_sigterm(self) -> None:
         """Finish what runs before the process ends; mitmproxy would end it at once (HAZARDS D12)."""

@@ -3,7 +3,7 @@
 The gateway sets the first; a start with one of the second is refused by name and reason.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,11 +72,12 @@ def complaint(options: Options) -> str | None:
     return None
 
 
-def complaint_of_running(options: Options) -> str | None:
-    """Why a running gateway must not change to these modes, mitmproxy's default among them; None when it may."""
-    if _is_ours("mode", options.mode):
-        return None
-    return f"unsafe option mode={options.mode!r}: the gateway sets the modes itself"
+def complaint_of_running(options: Options, modes: Sequence[str]) -> str | None:
+    """Why a gateway that listens with `modes` must not go on with these options; None when it may."""
+    for name, value in {**SAFE, "mode": list(modes)}.items():
+        if getattr(options, name) != value:
+            return f"unsafe option {name}={getattr(options, name)!r}: the gateway holds it at {value!r}"
+    return complaint(options)
 
 
 def _is_ours(option: str, value: Any) -> bool:

@@ -143,6 +143,11 @@ class GatewayHttp2Server(_Windowed, Http2Server):
             case h2.events.DataReceived() if self.streams.get(event.stream_id) is StreamState.HEADERS_RECEIVED:
                 yield from self._receive(event)
                 return False
+            case h2.events.StreamEnded() if self.streams.get(event.stream_id) is StreamState.HEADERS_RECEIVED:
+                # mitmproxy forgets a stream here that is closed by now. h2 reads ahead: a reset or a GOAWAY in the same
+                # bytes has closed it, and would find nobody to tell.
+                yield ReceiveHttp(self.ReceiveEndOfMessage(event.stream_id))
+                return False
             case h2.events.StreamReset():
                 if self._is_flooding(self._resets):
                     yield from self.protocol_error("too many resets", h2.errors.ErrorCodes.ENHANCE_YOUR_CALM)

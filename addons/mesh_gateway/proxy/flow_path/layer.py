@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 # Bytes of one exchange that may wait in memory before the peer that sends them is not read any more.
 HIGH_WATER = 262_144
 LOW_WATER = 65_536
+# Idle upstream connections that one client connection keeps; the one opened first goes first.
+MAX_IDLE = 32
 CONNECT_TIMEOUT = "connect timeout"
 
 Key = tuple[str | None, Scheme, str, int, str, bool]
@@ -140,13 +142,23 @@ class GatewayHttpLayer(HttpLayer):
         assert isinstance(event, LeaseConnection)  # noqa: S101 - GatewayStream asks for nothing else
         assert event.candidate  # noqa: S101
         key = _key(event.candidate, event.http2)
-        if not event.fresh and (server := self._idle(key)):
+        server = self._idle(key)
+        if server and not event.fresh:
             self._upstreams[server].stream_id = event.stream_id
             event.reused = True
             stream = self.command_sources.pop(event)
             yield from self.event_to_child(stream, GetHttpConnectionCompleted(event, (server, None)))
         else:
+            yield from self._make_room(server)
             yield from self._connect(event, key)
+
+    def _make_room(self, passed_over: Server | None) -> layer.CommandGenerator[None]:
+        """Close idle connections that a new one replaces, or that are too many; else they add up for the client's life."""
+        idle = [server for server, upstream in self._upstreams.items() if upstream.http.idle]
+        surplus = {passed_over} if passed_over else set(idle[: max(0, len(idle) - MAX_IDLE + 1)])
+        for server in surplus:
+            if server.connected:
+                yield commands.CloseConnection(server)
 
     def _idle(self, key: Key) -> Server | None:
         for server, upstream in self._upstreams.items():

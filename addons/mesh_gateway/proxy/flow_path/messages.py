@@ -20,10 +20,15 @@ from mesh_gateway.routing.head import (
 )
 
 SWITCHING_PROTOCOLS = 101
-BODYLESS_STATUSES = frozenset({204, 304})  # RFC 9112 6.3: these and 1xx have none
+FINAL, LAST_STATUS = 200, 999  # RFC 9110 15: three digits, and below 200 an interim answer
+NO_CONTENT = 204
+BODYLESS_STATUSES = frozenset({NO_CONTENT, 304})  # RFC 9112 6.3: these and 1xx have none
 MAX_ANSWER_FIELDS = 200
 PSEUDO_FIELDS = frozenset({b":method", b":scheme", b":authority", b":path"})
 AUTHORITY_LIKE = re.compile(r"(.*?)(?::(\d{1,5}))?")
+TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+LENGTH = re.compile(r"[0-9]{1,19}")
+CONTROL_BYTE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 METHOD_LIKE = re.compile(rb"(?:\r\n)?([A-Z]{1,20}) ")
 ACCEPT_LIKE = re.compile(rb"\naccept:[ \t]*([ -~]{0,1000})", re.IGNORECASE)
 
@@ -164,6 +169,8 @@ def outgoing_answer(
         timestamp_start=response.timestamp_start,
         timestamp_end=response.timestamp_end,
     )
+    if outgoing.status_code == NO_CONTENT:  # RFC 9110 8.6: none may have one
+        outgoing.headers.pop("content-length", None)
     if client_version.startswith("HTTP/2"):
         outgoing.http_version = "HTTP/2.0"
         outgoing.headers = http.Headers([(name.lower(), value) for name, value in outgoing.headers.fields])
@@ -188,13 +195,32 @@ def _frame_for_http1(outgoing: http.Response, client_version: str, method: str, 
 
 def answer_fault(response: http.Response, visit: Visit) -> str | None:
     """Why an upstream's answer may not be passed on, or None."""
-    if response.status_code == SWITCHING_PROTOCOLS and not visit.websocket:
-        return "an upgrade nobody asked for"
-    if not 100 <= response.status_code <= 999:  # noqa: PLR2004 - RFC 9110 15: three digits
+    return _status_fault(response, visit) or _length_fault(response.headers) or _field_fault(response.headers)
+
+
+def _status_fault(response: http.Response, visit: Visit) -> str | None:
+    if response.status_code == SWITCHING_PROTOCOLS:
+        return None if visit.websocket else "an upgrade nobody asked for"
+    if not FINAL <= response.status_code <= LAST_STATUS:
+        # An interim answer in odd spelling, passed on as the final one, would leave the client waiting for another:
+        # the next exchange's, whosever it is.
         return f"status {response.status_code}"
-    if len(response.headers.fields) > MAX_ANSWER_FIELDS:
+    return "control bytes in the reason phrase" if CONTROL_BYTE.search(response.data.reason) else None
+
+
+def _length_fault(headers: http.Headers) -> str | None:
+    lengths = headers.get_all("content-length")
+    if "transfer-encoding" in headers or not lengths:
+        return None
+    return None if len(lengths) == 1 and LENGTH.fullmatch(lengths[0]) else f"content-length {str(lengths)[:80]}"
+
+
+def _field_fault(headers: http.Headers) -> str | None:
+    if len(headers.fields) > MAX_ANSWER_FIELDS:
         return "too many header fields"
-    for name, value in response.headers.fields:
+    for name, value in headers.fields:
+        if not TOKEN.fullmatch(name):
+            return f"field name {name[:40]!r}"  # HTTP/2 clients end the whole connection for one (RFC 9113 8.2.1)
         if any(byte in value for byte in (b"\r", b"\n", b"\0")):
             return f"control bytes in field {name[:40]!r}"
     return None

@@ -585,7 +585,9 @@ class GatewayStream(HttpStream):
     def check_killed(self, emit_error_hook: bool) -> layer.CommandGenerator[bool]:
         """Whether someone has killed the flow by hand, or its client has gone while a hook ran."""
         if self._client_left():
-            return True  # its goodbye is next in the queue
+            # Its goodbye is in the queue; what stands before it there must not go on with the answer.
+            self.server_state = self.state_errored
+            return True
         if not (self.flow.error and self.flow.error.msg == flow.Error.KILLED_MESSAGE):
             return False
         self._exchange.failure, self._exchange.reason = Failure.CLIENT_CLOSED, "killed by hand"
@@ -633,10 +635,12 @@ class GatewayStream(HttpStream):
         elif isinstance(event, ResponseProtocolError):
             if not (yield from self._repeat(event.message)):
                 if self._candidate and not self._answering:
-                    self.worker.route_failed(self._candidate)
+                    if self._sent_all:  # else it may be the client's fault, who dawdles until the upstream hangs up
+                        self.worker.route_failed(self._candidate)
                     self._exchange.attempts[-1].error = event.message
                 yield from self._fail(Failure.UPSTREAM_PROTOCOL, event.message)
-        elif event.code is ErrorCode.GENERIC_CLIENT_ERROR and not self._answering:
+        elif event.code is ErrorCode.GENERIC_CLIENT_ERROR and not self._answering and self.context.client.alpn != b"h2":
+            # (over HTTP/2 a stream's error means that the stream, or the client, is gone)
             self._body_is_broken = True
             yield from self._fail(Failure.BAD_REQUEST, event.message)
         else:
