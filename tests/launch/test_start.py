@@ -14,14 +14,9 @@ import httpx
 import pytest
 
 from launch.programs import ROOT, find_leash
+from tests.rig.ports import free_port
 
 START = (sys.executable, "-P", "-m", "launch")
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-    return port
 
 
 def surroundings(tmp_path: Path, **settings: str) -> dict[str, str]:

@@ -10,11 +10,18 @@ BACKLOG_FILLERS = 8
 """More than Linux queues for a backlog of 0, so that the next SYN is dropped and its sender waits."""
 
 
+_given: set[int] = set()
+
+
 def free_port() -> int:
-    """A port that nothing uses at this moment."""
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        return port_of(probe)
+    """A port that nothing uses at this moment, and another one at each call: the kernel may offer one twice."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind((LOOPBACK, 0))
+            port = port_of(probe)
+        if port not in _given:
+            _given.add(port)
+            return port
 
 
 @contextlib.contextmanager
