@@ -1,6 +1,6 @@
 """Which answers of its own does the gateway give, and what does each one say?
 
-One table from `Failure` to status, text and whether another route may be tried (CONTRACT part 6).
+One table from `Failure` to status and text (CONTRACT part 6).
 """
 
 from dataclasses import dataclass
@@ -38,14 +38,12 @@ class Failure(Enum):
 class Verdict:
     """What one `Failure` means on the wire.
 
-    `try_next_route` says whether the failure of one route leaves the others worth trying;
     `retry_after_seconds` becomes the `Retry-After` field (RFC 9110 10.2.3).
     """
 
     status: int
     title: str
     text: str
-    try_next_route: bool = False
     retry_after_seconds: int | None = None
 
 
@@ -79,15 +77,13 @@ VERDICTS: dict[Failure, Verdict] = {
         502, "Temporarily unavailable", "The gateway cannot find out where this name lives right now."
     ),
     Failure.UPSTREAM_TLS: Verdict(
-        502, "No trusted connection", "The server behind this name has no acceptable certificate.", try_next_route=True
+        502, "No trusted connection", "The server behind this name has no acceptable certificate."
     ),
     Failure.UPSTREAM_PROTOCOL: Verdict(
-        502, "Broken answer", "The server behind this name broke off or gave no valid answer.", try_next_route=True
+        502, "Broken answer", "The server behind this name broke off or gave no valid answer."
     ),
     Failure.UPSTREAM_TIMEOUT: Verdict(504, "No answer in time", "The server behind this name took too long to answer."),
-    Failure.ROUTES_EXHAUSTED: Verdict(
-        504, "Not reachable", "The server behind this name cannot be reached right now.", try_next_route=True
-    ),
+    Failure.ROUTES_EXHAUSTED: Verdict(504, "Not reachable", "The server behind this name cannot be reached right now."),
     Failure.UNAVAILABLE: Verdict(
         503, "Temporarily unavailable", "The gateway takes no further requests right now.", retry_after_seconds=5
     ),

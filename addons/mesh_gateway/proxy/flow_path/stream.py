@@ -64,16 +64,8 @@ IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 REPEATABLE_BODY = 65_536
 # A refused request's body up to this length is read and thrown away, so that the connection lives on.
 DISCARDABLE_BODY = 65_536
-
-
 # What mitmproxy's own guard says of a connection to one of its listeners (HAZARDS A8).
 OWN_LISTENER = "Request destination unknown"
-
-
-def _connect_failure(error: str, *, tls_failed: bool) -> Failure:
-    if error.startswith(OWN_LISTENER):
-        return Failure.LOOP_DETECTED
-    return Failure.UPSTREAM_TLS if tls_failed else Failure.ROUTES_EXHAUSTED
 
 
 class GatewayStream(HttpStream):
@@ -95,7 +87,6 @@ class GatewayStream(HttpStream):
         self._sent_all = False
         self._answering = False
         self._deadline = float("inf")
-        self._last_failure = Failure.ROUTES_EXHAUSTED
         self._has_body = False
         self._rest_is_unwanted = False
         self._body_is_broken = False
@@ -332,19 +323,22 @@ class GatewayStream(HttpStream):
     @override
     def make_server_connection(self) -> layer.CommandGenerator[bool]:
         """Connect to the first candidate that takes it, else answer with why none did."""
-        failures: list[Failure] = []
+        return (yield from self._connect_to_any(fresh=not self._may_repeat))
+
+    def _connect_to_any(self, *, fresh: bool) -> layer.CommandGenerator[bool]:
+        failures: set[Failure] = set()
         while self._untried:
-            candidate = self._untried.pop(0)
-            if (yield from self._connect(candidate, fresh=not self._may_repeat)):
+            failure = yield from self._connect(self._untried.pop(0), fresh=fresh)
+            if failure is None:
                 return True
             if self._client_left():
                 return False
-            failures.append(self._last_failure)
-        kinds = set(failures)
-        yield from self._fail(kinds.pop() if len(kinds) == 1 else Failure.ROUTES_EXHAUSTED)
+            failures.add(failure)
+        yield from self._fail(failures.pop() if len(failures) == 1 else Failure.ROUTES_EXHAUSTED)
         return False
 
-    def _connect(self, candidate: Candidate, *, fresh: bool) -> layer.CommandGenerator[bool]:
+    def _connect(self, candidate: Candidate, *, fresh: bool) -> layer.CommandGenerator[Failure | None]:
+        """Connect to one candidate; gives why that came to nothing."""
         attempt = Attempt(candidate.source, messages.endpoint(candidate))
         self._exchange.attempts.append(attempt)
         self._candidate = candidate
@@ -360,14 +354,13 @@ class GatewayStream(HttpStream):
         server, error = yield lease
         if error:
             attempt.error = error
-            self._last_failure = _connect_failure(error, tls_failed=lease.tls_failed)
             self.worker.route_failed(candidate)
-            return False
+            return _connect_failure(error, tls_failed=lease.tls_failed)
         self._is_reused = lease.reused
         self.context.server = self.flow.server_conn = server
         self._exchange.connected = self.worker.clock()
         self._exchange.served_by = attempt
-        return True
+        return None
 
     def _repeat(self, reason: str) -> layer.CommandGenerator[bool]:
         """Send the request once more where that is safe: nothing was answered, and all of it is at hand."""
@@ -383,7 +376,7 @@ class GatewayStream(HttpStream):
             self._may_repeat = False
             self.worker.route_failed(self._candidate)
             self._untried = self._untried or [self._candidate]
-        if not (yield from self._reconnect()):
+        if not (yield from self._connect_to_any(fresh=True)):
             return True
         sent = bytes(self._sent_body)
         yield from self._send_request_head(end_stream=self._sent_all and not sent)
@@ -392,12 +385,6 @@ class GatewayStream(HttpStream):
         if self._sent_all:
             yield from self._send_request_end()
         return True
-
-    def _reconnect(self) -> layer.CommandGenerator[bool]:
-        may_repeat, self._may_repeat = self._may_repeat, False  # a repetition goes over a new connection
-        connected = yield from self.make_server_connection()
-        self._may_repeat = may_repeat
-        return connected
 
     # The answer.
 
@@ -687,3 +674,9 @@ class GatewayStream(HttpStream):
     def _forward(self) -> Forward:
         assert self.forward  # noqa: S101 - set before a candidate is asked for
         return self.forward
+
+
+def _connect_failure(error: str, *, tls_failed: bool) -> Failure:
+    if error.startswith(OWN_LISTENER):
+        return Failure.LOOP_DETECTED
+    return Failure.UPSTREAM_TLS if tls_failed else Failure.ROUTES_EXHAUSTED
