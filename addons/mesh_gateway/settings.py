@@ -8,6 +8,7 @@ import re
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum, unique
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,15 @@ _DURATION_UNITS = {"ms": 0.001, "s": 1.0, "": 1.0, "m": 60.0, "h": 3600.0, "d": 
 _SIZE_UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 _HOSTNAME = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)(\.(?!-)[a-z0-9-]{1,63}(?<!-))*")
 _BLANK = re.compile(r"[\s\x00-\x1f\x7f]")
+
+
+@unique
+class TrafficPath(StrEnum):
+    """Which way requests take through the process."""
+
+    AUTO = "auto"
+    FAST = "fast"
+    FLOW = "flow"
 
 
 class SettingsError(ValueError):
@@ -203,6 +213,10 @@ def _name(text: str) -> str:
     return text
 
 
+def _traffic_path(text: str) -> TrafficPath:
+    return TrafficPath(text.lower())
+
+
 _A_DURATION = "a duration such as 30, 1.5s, 500ms, 5m or 24h"
 _A_SIZE = "a size in bytes such as 65536, 64k or 20GiB"
 _A_PORT = "a port from 1 to 65535"
@@ -252,6 +266,7 @@ TABLE: tuple[Setting, ...] = (
     Setting("MAX_EXCHANGES", "a count of at least 1", _count, "4096", "Requests in flight at a time; more are answered 503."),
     Setting("RATE_LIMIT", "requests per second, or 0 for no limit", _count_or_zero, "0", "Requests per second from one client address (bursts of ten seconds' worth); more are answered 429."),
     Setting("INSPECT_BODY_SIZE", _A_SIZE + ", or 0 for none", parse_size, "0", "Bodies up to this length are collected, so that mitmweb can show and edit them; larger ones stream. mitmweb defaults to 1MiB."),
+    Setting("TRAFFIC_PATH", "auto, fast or flow", _traffic_path, "auto", "How requests are carried: `fast`, as flows that mitmproxy shows (`flow`), or `auto`: fast unless somebody looks on."),
     Setting("NODE_NAME", "letters, digits, dots, dashes, at most 64", _name, "", "Name of this gateway towards loops (RFC 8586); the workers of one machine share it. Default: the host's name."),
     Setting("ACCESS_LOG", _FLAG, _flag, "true", "Write one JSON line per request to standard output."),
 )
@@ -311,6 +326,7 @@ class Settings:
     max_exchanges: int
     rate_limit: int
     inspect_body_size: int
+    traffic_path: TrafficPath
     node_name: str
     access_log: bool
 
