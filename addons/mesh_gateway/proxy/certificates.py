@@ -1,6 +1,7 @@
 """Which certificate does a client get? Certificates from files, each checked before it serves (CONTRACT part 8)."""
 
 import logging
+import ssl
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -33,6 +34,9 @@ class Certificate:
     """DNS names, wildcards as they are, lower case."""
     not_after: datetime
     context: SSL.Context
+    """For the flow path, whose TLS layer is mitmproxy's."""
+    serving: ssl.SSLContext
+    """The same for the fast path."""
 
 
 class Certificates:
@@ -43,6 +47,8 @@ class Certificates:
         """How many folders held something that cannot serve."""
         self._by_host = {host: certificate for certificate in certificates.values() for host in certificate.hosts}
         self._default = certificates.get(default)
+        self.greeting = _greeting(self)
+        """What a handshake on the fast path begins with, until its SNI tells which certificate it is for."""
 
     def __len__(self) -> int:
         return len({certificate.name for certificate in self._by_host.values()})
@@ -100,6 +106,8 @@ def load_certificate(folder: Path, *, now: datetime | None = None) -> Certificat
     try:
         leaf = x509.load_pem_x509_certificates(chain_file.read_bytes())[0]
         context = _server_context(chain_file, key_file)
+        serving = fast_context()
+        serving.load_cert_chain(chain_file, key_file)
     except (OSError, ValueError, SSL.Error) as error:
         raise CertificateFileError(f"{error or type(error).__name__}") from error
     moment = now or datetime.now(UTC)
@@ -107,7 +115,7 @@ def load_certificate(folder: Path, *, now: datetime | None = None) -> Certificat
         raise CertificateFileError(f"valid from {leaf.not_valid_before_utc} to {leaf.not_valid_after_utc}")
     if not (hosts := _hosts(leaf)):
         raise CertificateFileError("it names no host")
-    return Certificate(folder.name, hosts, leaf.not_valid_after_utc, context)
+    return Certificate(folder.name, hosts, leaf.not_valid_after_utc, context, serving)
 
 
 def _hosts(leaf: x509.Certificate) -> frozenset[str]:
@@ -134,6 +142,32 @@ def bare_context() -> SSL.Context:
     context.set_options(SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION | SSL.OP_CIPHER_SERVER_PREFERENCE)
     context.set_session_id(b"mesh-router-gateway")
     context.set_alpn_select_callback(_agree_on_protocol)
+    return context
+
+
+def fast_context() -> ssl.SSLContext:
+    """The same rules for the standard library's TLS."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(CIPHERS.decode())
+    context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION | ssl.OP_CIPHER_SERVER_PREFERENCE
+    context.set_alpn_protocols([protocol.decode() for protocol in ALPN])
+    return context
+
+
+def _greeting(certificates: Certificates) -> ssl.SSLContext:
+    """A context without a certificate of its own: the SNI chooses one, or the handshake ends (HAZARDS E1)."""
+
+    def choose(connection: ssl.SSLObject, server_name: str | None, _: ssl.SSLContext) -> int | None:
+        connection.sni = server_name  # type: ignore[attr-defined] # the one place where the name can be had
+        certificate = certificates.select(server_name)
+        if certificate is None:
+            return ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
+        connection.context = certificate.serving
+        return None
+
+    context = fast_context()
+    context.sni_callback = choose  # type: ignore[assignment] # typeshed names its own callback type
     return context
 
 

@@ -15,7 +15,10 @@ from prometheus_client import CollectorRegistry
 from mesh_gateway.observe.access_log import AccessLog
 from mesh_gateway.observe.metrics import Metrics
 from mesh_gateway.pipeline import Brain
+from mesh_gateway.proxy.admission import Admission
 from mesh_gateway.proxy.certificates import load_certificates
+from mesh_gateway.proxy.fast_path.front import Front
+from mesh_gateway.proxy.paths import Paths
 from mesh_gateway.proxy.upstream_tls import UpstreamTls
 from mesh_gateway.proxy.worker import Worker, new_request_id
 from mesh_gateway.resolve.api_client import ApiClient
@@ -46,6 +49,7 @@ class Parts:
     """All that must be closed again."""
 
     worker: Worker
+    front: Front
     prober: Prober
     private_ca: PrivateCa | None
 
@@ -53,7 +57,8 @@ class Parts:
         """Another gateway has taken over (the script was loaded anew): serve the connections made before to their end."""
         self.worker.retiring = True
         deadline = self.worker.clock() + self.worker.settings.drain_timeout
-        while self.worker.connections and self.worker.clock() < deadline:  # noqa: ASYNC110 - it happens once
+        self.front.drain()
+        while (self.worker.connections or self.front.connections) and self.worker.clock() < deadline:  # noqa: ASYNC110 - it happens once
             await asyncio.sleep(RETIRE_POLL_SECONDS)
         for connection in tuple(self.worker.connections):
             connection.abort()
@@ -61,6 +66,7 @@ class Parts:
 
     async def close(self) -> None:
         """Give everything back; access lines that are written already reach the log."""
+        await self.front.close()
         if self.worker.access_log:
             await asyncio.to_thread(self.worker.access_log.close)
         await self.prober.close()
@@ -69,7 +75,7 @@ class Parts:
         await self.worker.resolver.close()
 
 
-async def build(settings: Settings, *, is_watched: bool) -> Parts:
+async def build(settings: Settings, paths: Paths, *, is_watched: bool) -> Parts:
     """Make and start all parts. `is_watched`: someone looks at flows (mitmweb).
 
     Raises ValueError or OSError for files that the settings name and that cannot be used.
@@ -85,6 +91,7 @@ async def build(settings: Settings, *, is_watched: bool) -> Parts:
         upstream_tls=UpstreamTls(settings, private_ca),
         access_log=_access_log(settings, metrics),
         metrics=metrics,
+        admission=Admission(settings, metrics.connections),
         inspect_body_size=settings.inspect_body_size or (WATCHED_BODY_SIZE if is_watched else 0),
     )
     prober = _prober(settings, worker, private_ca)
@@ -92,7 +99,9 @@ async def build(settings: Settings, *, is_watched: bool) -> Parts:
     for part in (resolver, private_ca, prober):
         if part:
             await part.start()
-    return Parts(worker, prober, private_ca)
+    front = Front(worker, paths)
+    front.start()
+    return Parts(worker, front, prober, private_ca)
 
 
 def _watch(metrics: Metrics, worker: Worker, private_ca: PrivateCa | None) -> None:

@@ -9,8 +9,11 @@ import contextlib
 import logging
 from collections.abc import MutableMapping
 from typing import Any, override
+from weakref import WeakKeyDictionary
 
+from mitmproxy.addonmanager import AddonManager
 from mitmproxy.connection import Client, Connection, ConnectionState
+from mitmproxy.flow import Flow
 from mitmproxy.proxy import events
 from mitmproxy.proxy.commands import OpenConnection, StartHook
 from mitmproxy.proxy.events import OpenConnectionCompleted
@@ -18,6 +21,7 @@ from mitmproxy.proxy.mode_servers import ProxyConnectionHandler
 
 from mesh_gateway.proxy.flow_path.layer import GatewayHttpLayer
 from mesh_gateway.proxy.flow_path.signals import GatewayDrainHook, GatewayReadingHook
+from mesh_gateway.proxy.hooks import HookTable
 
 READ_SIZE = 65_536
 # mitmproxy allows 5 upstream connections per address and client connection (HAZARDS D3): an HTTP/2 client's sixth
@@ -41,6 +45,7 @@ class GatewayConnection(ProxyConnectionHandler):
         self.max_conns = collections.defaultdict(lambda: asyncio.Semaphore(UPSTREAMS_PER_ADDRESS))
         self._readable: MutableMapping[Connection, asyncio.Event] = collections.defaultdict(_set_event)
         self._crashed = False
+        self._table = _table_of(self.master.addons)
 
     @override
     async def handle_client(self) -> None:
@@ -63,7 +68,11 @@ class GatewayConnection(ProxyConnectionHandler):
             case GatewayDrainHook():
                 await self._drain(hook.connection)
             case _:
-                await super().handle_hook(hook)
+                with self.timeout_watchdog.disarm():
+                    await self._table.handle(hook)
+                    (subject,) = hook.args()
+                    if isinstance(subject, Flow):
+                        await subject.wait_for_resume()
 
     @override
     async def open_connection(self, command: OpenConnection) -> None:
@@ -162,6 +171,16 @@ def _close(writer: asyncio.StreamWriter) -> None:
     if writer.transport.get_write_buffer_size():
         # A peer that never reads its last bytes would hold them, and the socket, for ever.
         asyncio.get_running_loop().call_later(LAST_BYTES_SECONDS, writer.transport.abort)
+
+
+_TABLES: WeakKeyDictionary[AddonManager, HookTable] = WeakKeyDictionary()
+
+
+def _table_of(addons: AddonManager) -> HookTable:
+    """One table per master, whoever's connection it is."""
+    if addons not in _TABLES:
+        _TABLES[addons] = HookTable(addons)
+    return _TABLES[addons]
 
 
 def _set_event() -> asyncio.Event:

@@ -23,6 +23,8 @@ def choose_layer(next_layer: layer.NextLayer, worker: Worker) -> layer.Layer | N
     first = next_layer.data_client()[:1]
     if not first:
         return None
+    if context.client.tls_established:  # by the fast path, which handed the connection over
+        return GatewayHttpLayer(context, worker)
     is_tls = first[0] == TLS_HANDSHAKE
     if is_tls != (port == worker.settings.ssl_port):
         return Refusal(context)

@@ -7,7 +7,6 @@ wrong is logged as an error before mitmproxy's own start check, which then ends 
 import asyncio
 import logging
 import os
-from collections import Counter
 
 from mitmproxy import ctx, exceptions, tls
 from mitmproxy.addonmanager import Loader
@@ -15,8 +14,8 @@ from mitmproxy.connection import Client, Server
 from mitmproxy.proxy.layer import NextLayer
 from OpenSSL import SSL
 
-from mesh_gateway.observe.labels import ConnectionRefusal, HandshakeFailure
-from mesh_gateway.proxy import options
+from mesh_gateway.observe.labels import HandshakeFailure
+from mesh_gateway.proxy import lookers, options
 from mesh_gateway.proxy.certificates import bare_context
 from mesh_gateway.proxy.composition import Parts, build
 from mesh_gateway.proxy.entry import choose_layer, port_of
@@ -24,8 +23,8 @@ from mesh_gateway.proxy.flow_path.signals import Question
 from mesh_gateway.proxy.installation import Door, InstallationError, install
 from mesh_gateway.proxy.listening import Listening, cancel_default_listener
 from mesh_gateway.proxy.logs import send_to_stderr
+from mesh_gateway.proxy.paths import Paths
 from mesh_gateway.proxy.upstream_tls import connection_for
-from mesh_gateway.routing.client import identify_client
 from mesh_gateway.settings import ROWS, TABLE, Settings, SettingsError, defaults_from, read_settings
 
 logger = logging.getLogger(__name__)
@@ -41,10 +40,8 @@ class Gateway:
         self._sound = False
         self._modes: list[str] = []
         self._opening: asyncio.Task[None] | None = None
-        self._clients: Counter[str] = Counter()
-        self._addresses: dict[str, str] = {}
-        """Connection id -> the address that it is counted under in `_clients`."""
-        self._let_in: set[str] = set()
+        self._let_in: dict[str, str] = {}
+        """Connection id -> the address that its place is taken under."""
         self._refusing = bare_context()
 
     # Life.
@@ -94,11 +91,12 @@ class Gateway:
             return
         try:
             settings = self._read_settings()
-            self.parts = await build(settings, is_watched=ctx.master.addons.get("view") is not None)
+            paths = Paths(settings.traffic_path, settings.server_domain, lookers.looks_on)
+            self.parts = await build(settings, paths, is_watched=lookers.is_interface())
         except (SettingsError, OSError, ValueError) as error:
             logger.error("%s", error)  # noqa: TRY400 - one line for the operator
             return
-        Door.worker = self.parts.worker
+        Door.worker, Door.front = self.parts.worker, self.parts.front
         self._modes = options.listeners(settings, has_certificate=len(self.parts.worker.certificates) > 0)
         listening = Listening(self.parts.worker, self._modes)
         await listening.open()
@@ -117,7 +115,7 @@ class Gateway:
         if self.parts is None:
             return None
         if Door.worker is self.parts.worker:
-            Door.worker = None
+            Door.worker = Door.front = None
         parts, self.parts = self.parts, None
         if ctx.master.should_exit.is_set():
             return Door.tasks.start(parts.close(), name="gateway closes")
@@ -131,36 +129,20 @@ class Gateway:
         if self.parts is None:
             client.error = "no gateway"
             return
-        worker, settings = self.parts.worker, self.parts.worker.settings
+        worker = self.parts.worker
         if port_of(client) is None:
             client.error = "not a gateway port"
             return
-        if port_of(client) == settings.admin_port:
-            return  # an operator is let in when all places are taken
         address = client.peername[0]
-        self._addresses[client.id] = address
-        self._clients[address] += 1
-        per_address = settings.max_connections_per_address
-        if self._clients.total() > settings.max_connections:
-            client.error = "too many connections"
-            worker.metrics.connections.refused(ConnectionRefusal.CAPACITY)
-        elif per_address and self._clients[address] > per_address and not _is_trusted(address, settings):
-            client.error = "too many connections of one address"
-            worker.metrics.connections.refused(ConnectionRefusal.PER_ADDRESS)
+        if reason := worker.admission.enter(address, port_of(client)):
+            client.error = reason
         else:
-            self._let_in.add(client.id)
-            worker.metrics.connections.opened()
+            self._let_in[client.id] = address
 
     def client_disconnected(self, client: Client) -> None:
-        """Forget a connection, if it was counted: an operator's was not, nor one from before a reload."""
-        if self.parts is None or (address := self._addresses.pop(client.id, None)) is None:
-            return
-        self._clients[address] -= 1
-        if not self._clients[address]:
-            del self._clients[address]
-        if client.id in self._let_in:
-            self._let_in.remove(client.id)
-            self.parts.worker.metrics.connections.closed()
+        """Forget a connection, if it was counted: one from before a reload was not."""
+        if self.parts is not None and (address := self._let_in.pop(client.id, None)) is not None:
+            self.parts.worker.admission.leave(address, port_of(client))
 
     def next_layer(self, data: NextLayer) -> None:
         """Choose the layers of a new connection."""
@@ -197,7 +179,3 @@ class Gateway:
         """Answer a stream that waits for a tenant's routes."""
         if self.parts:
             question.answer = await self.parts.worker.resolver.resolve(question.tenant)
-
-
-def _is_trusted(address: str, settings: Settings) -> bool:
-    return identify_client(address, (), settings.trusted_proxies).trusted

@@ -18,9 +18,12 @@ from mitmproxy.proxy.layers.http import HTTPMode
 
 from mesh_gateway.proxy.connection import GatewayConnection
 from mesh_gateway.proxy.flow_path.layer import GatewayHttpLayer
+from mesh_gateway.proxy.handover import DecryptedTransport
+from mesh_gateway.proxy.reception import receive
 from mesh_gateway.tasks import Tasks
 
 if TYPE_CHECKING:
+    from mesh_gateway.proxy.fast_path.front import Front
     from mesh_gateway.proxy.worker import Worker
 
 logger = logging.getLogger(__name__)
@@ -38,6 +41,8 @@ class Door:
     """Who serves the connections that come in. One per process; None while no sound gateway is loaded."""
 
     worker: "Worker | None" = None
+    front: "Front | None" = None
+    """The worker's fast path."""
     opened = asyncio.Event()
     """Set once a gateway has opened; client replay waits for it."""
     tasks = Tasks()
@@ -55,6 +60,7 @@ class GuardedConnection(GatewayConnection):
                 writer.close()
             return
         worker = Door.worker
+        self._take_over_tls()
         worker.connections.add(self)
         timers = [
             asyncio.get_running_loop().call_later(seconds, self._end_unless, has_arrived)
@@ -69,6 +75,18 @@ class GuardedConnection(GatewayConnection):
             worker.connections.discard(self)
             for timer in timers:
                 timer.cancel()
+
+    def _take_over_tls(self) -> None:
+        """What mitmproxy's TLS layer would have noted, of a connection that the fast path handed over."""
+        writer = self.transports[self.client].writer
+        if not isinstance(transport := getattr(writer, "transport", None), DecryptedTransport):
+            return
+        ssl = transport.end.ssl
+        self.client.tls = True
+        self.client.timestamp_tls_setup = self.client.timestamp_start
+        self.client.tls_version = ssl.version()
+        self.client.sni = getattr(ssl, "sni", None)
+        self.client.alpn = b"http/1.1"
 
     def _end_unless(self, has_arrived: Callable[[], bool]) -> None:
         if not has_arrived():
@@ -106,7 +124,9 @@ async def _play_back(playback: clientplayback.ClientPlayback) -> None:
 
 async def _listen(instance: mode_servers.ReverseInstance, host: str, port: int) -> list[Any]:
     # SO_REUSEPORT: workers of one machine share the port (HAZARDS D13); a real backlog instead of asyncio's 100.
-    server = await asyncio.start_server(instance.handle_stream, host or None, port, reuse_port=True, backlog=BACKLOG)
+    server = await asyncio.get_running_loop().create_server(
+        lambda: receive(Door.front, instance, port), host or None, port, reuse_port=True, backlog=BACKLOG
+    )
     return [server]
 
 

@@ -5,6 +5,7 @@ names, so its CN must be the tenant's `userId`: no tenant can answer for another
 """
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Protocol
@@ -37,11 +38,21 @@ class PrivateAuthority(Protocol):
         """Another number for other certificates."""
 
 
+class Handshake(Protocol):
+    """What a handshake offers, and where it is noted why it failed: mitmproxy's Server, or the fast path's own."""
+
+    error: str | None
+
+    @property
+    def alpn_offers(self) -> Sequence[bytes]:
+        """In the order of preference."""
+
+
 @dataclass(slots=True)
 class Expectation:
     """Whom a handshake must end at, and why it did not."""
 
-    server: Server
+    attempt: Handshake
     candidate: Candidate
     private_name: str
     """The name that a private CA's certificate must cover: the tenant's own, whatever host was asked for."""
@@ -49,7 +60,7 @@ class Expectation:
 
     def refuse(self, reason: str) -> bool:
         """Note why the handshake fails; the answer for OpenSSL."""
-        self.server.error = reason
+        self.attempt.error = reason
         return False
 
 
@@ -66,20 +77,25 @@ class UpstreamTls:
         """Announce a connection and whom it is for."""
         _ANNOUNCED[server] = self, candidate
 
-    def handshake(self, server: Server, candidate: Candidate) -> SSL.Connection:
+    @property
+    def generation(self) -> int:
+        """Another number for other certificates of the private CA."""
+        return self._authority.generation if self._authority else 0
+
+    def handshake(self, attempt: Handshake, candidate: Candidate) -> SSL.Connection:
         """A handshake that ends well only at the candidate."""
         connection = SSL.Connection(self._current_context())
         private_name = f"{candidate.tenant}.{self._settings.server_domain}"
-        connection.set_app_data(Expectation(server, candidate, private_name))
+        connection.set_app_data(Expectation(attempt, candidate, private_name))
         if not _is_ip(candidate.server_name):
             connection.set_tlsext_host_name(candidate.server_name.encode("ascii"))
-        if server.alpn_offers:
-            connection.set_alpn_protos(list(server.alpn_offers))
+        if attempt.alpn_offers:
+            connection.set_alpn_protos(list(attempt.alpn_offers))
         connection.set_connect_state()
         return connection
 
     def _current_context(self) -> SSL.Context:
-        generation = self._authority.generation if self._authority else 0
+        generation = self.generation
         if self._context is None or self._context[0] != generation:
             self._context = generation, self._make_context()
         return self._context[1]

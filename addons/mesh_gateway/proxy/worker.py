@@ -17,6 +17,7 @@ from mesh_gateway.observe.exchange import Exchange
 from mesh_gateway.observe.metrics import Metrics
 from mesh_gateway.pages import Answer
 from mesh_gateway.pipeline import Arrival, Brain, Candidate, Forward, Listener, OwnPath, Visit, mesh_route
+from mesh_gateway.proxy.admission import Admission
 from mesh_gateway.proxy.certificates import Certificates
 from mesh_gateway.proxy.flow_path.messages import Glimpse
 from mesh_gateway.proxy.upstream_tls import UpstreamTls
@@ -47,6 +48,7 @@ class Worker:
     upstream_tls: UpstreamTls
     access_log: AccessLog | None
     metrics: Metrics
+    admission: Admission
     inspect_body_size: int
     """Bodies up to so many bytes are collected for someone who looks on."""
     clock: Callable[[], float] = time.monotonic
@@ -88,7 +90,7 @@ class Worker:
             peer=client.peername[0],
             scheme="https" if client.tls else "http",
             listener=listener,
-            accepting=not self.draining and self.in_flight <= self.settings.max_exchanges,
+            accepting=self.is_accepting,
             same_certificate=same,
         )
 
@@ -121,6 +123,11 @@ class Worker:
     def keeps_connections(self) -> bool:
         """Whether a client may send its next request over the same connection."""
         return not (self.draining or self.retiring)
+
+    @property
+    def is_accepting(self) -> bool:
+        """Whether a request is served at all."""
+        return not self.draining and self.in_flight <= self.settings.max_exchanges
 
     # It ends.
 
@@ -170,15 +177,19 @@ class Worker:
         return to_response(answer)
 
     def own_page(self, own: OwnPath) -> http.Response:
+        """Health, readiness or metrics, for a flow."""
+        return to_response(self.own_answer(own))
+
+    def own_answer(self, own: OwnPath) -> Answer:
         """Health, readiness or metrics."""
         match own:
             case OwnPath.HEALTH:
-                return to_response(pages.health_answer())
+                return pages.health_answer()
             case OwnPath.READY:
                 reasons = self.unready_reasons()
-                return to_response(pages.ready_answer(not reasons, reasons))
+                return pages.ready_answer(not reasons, reasons)
             case OwnPath.METRICS:
-                return to_response(pages.metrics_answer(*self.metrics.render()))
+                return pages.metrics_answer(*self.metrics.render())
 
     def unready_reasons(self) -> tuple[str, ...]:
         """Why no load balancer should send requests here now; empty when it should."""

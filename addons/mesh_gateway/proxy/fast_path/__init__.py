@@ -1,0 +1,1 @@
+"""The fast path: requests carried without flows, for everything that nobody looks at."""

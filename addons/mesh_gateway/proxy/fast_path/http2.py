@@ -1,0 +1,5 @@
+"""Not written yet."""
+
+
+class Http2Client:
+    pass

@@ -1,0 +1,304 @@
+"""HTTP/1.1 towards an upstream: one exchange at a time, strictly read, framed anew (RFC 9112)."""
+
+from collections.abc import Sequence
+from enum import Enum, unique
+from typing import TYPE_CHECKING, assert_never
+
+import h11
+from h11._readers import ChunkedReader
+from h11._receivebuffer import ReceiveBuffer
+
+from mesh_gateway.pipeline import Candidate
+from mesh_gateway.proxy.fast_path.dialling import Line
+from mesh_gateway.proxy.fast_path.sides import AnswerStart, Borrower, Question
+from mesh_gateway.routing.head import Field, Framing
+from mesh_gateway.proxy.fast_path.interim_shim import AnswerHead, read_answer
+
+if TYPE_CHECKING:
+    from mesh_gateway.proxy.fast_path.pool import Pool
+
+MAX_ANSWER_HEAD = 65_536
+MAX_INTERIM_ANSWERS = 20
+# A chunk's size line or a trailer section longer than this is an attack; h11's reader would collect it for ever.
+MAX_FRAMING_BYTES = 65_536
+SWITCHING_PROTOCOLS = 101
+
+
+@unique
+class Reading(Enum):
+    """What the next byte of the upstream is part of."""
+
+    NOTHING = "nothing"
+    """No request is out: any byte is one too many."""
+    HEAD = "head"
+    LENGTH = "length"
+    CHUNKED = "chunked"
+    UNTIL_END = "until end"
+    TUNNEL = "tunnel"
+    OVER = "over"
+
+
+_BODY = {Framing.LENGTH: Reading.LENGTH, Framing.CHUNKED: Reading.CHUNKED, Framing.UNTIL_END: Reading.UNTIL_END}
+
+
+class Http1Upstream:
+    """One connection. Owned by the pool, lent to one exchange after the other."""
+
+    def __init__(self, pool: "Pool", candidate: Candidate, line: Line) -> None:
+        self.pool = pool
+        self.candidate = candidate
+        self.line = line
+        self.channel = line.channel
+        self.borrower: Borrower | None = None
+        self.is_reused = False
+        self.idle_since = 0.0
+        self._reading = Reading.NOTHING
+        self._buffer = b""
+        self._left = 0
+        self._chunks: tuple[ChunkedReader, ReceiveBuffer] | None = None
+        self._sends_chunks = False
+        self._request_sent = False
+        self._answer_complete = False
+        self._keeps = True
+        self._is_bound = False
+        self._interims = 0
+
+    @property
+    def is_clogged(self) -> bool:
+        return self.channel.is_clogged
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether the connection can take a request: open, and nothing came that nobody asked for."""
+        return not self.channel.is_closing and self._reading is Reading.NOTHING and self.line.is_silent
+
+    # What exchanges say.
+
+    def ask(self, question: Question) -> None:
+        lines = [f"{question.method} {question.target} HTTP/1.1".encode()]
+        lines += [name + b": " + value for name, value in question.fields]
+        self._sends_chunks = question.framing in (Framing.CHUNKED, Framing.UNTIL_END)
+        if self._sends_chunks:
+            # HTTP/2 bodies need no length, HTTP/1 bodies do or they become the next request (HAZARDS B1).
+            lines.append(b"Transfer-Encoding: chunked")
+        lines.append(b"\r\n")
+        self._is_bound = _signs_in_connections(question.credentials)
+        self._reading = Reading.HEAD
+        self._request_sent = self._answer_complete = False
+        self._interims = 0
+        self.channel.send(b"\r\n".join(lines))
+
+    def send(self, data: bytes) -> None:
+        self.channel.send(b"%x\r\n%b\r\n" % (len(data), data) if self._sends_chunks and data else data)
+
+    def finish(self, trailers: Sequence[Field] = ()) -> None:
+        """HTTP/1 upstreams get no trailers: RFC 9110 6.5.1 lets an intermediary drop them."""
+        self._request_sent = True
+        if self._sends_chunks:
+            self.channel.send(b"0\r\n\r\n")
+
+    def pause(self) -> None:
+        self.channel.pause()
+
+    def resume(self) -> None:
+        self.channel.resume()
+
+    def half_close(self) -> None:
+        self.channel.finish()
+
+    def release(self) -> None:
+        self.borrower = None
+        if self._keeps and self._answer_complete and self._request_sent and not self._buffer and not self._is_bound:
+            self._reading = Reading.NOTHING
+            self.channel.resume()
+            self.pool.keep(self)
+        else:
+            self.close()
+
+    def close(self) -> None:
+        self.borrower = None
+        self._reading = Reading.OVER
+        self.channel.close()
+
+    # What the channel says.
+
+    def made(self) -> bool:
+        return True
+
+    def opened(self) -> None:
+        """It was opened before this was made."""
+
+    def lost(self) -> None:
+        """`ended` has told."""
+
+    def received(self, data: bytes) -> None:
+        if self._reading is Reading.HEAD:
+            self._read_head(self._buffer + data if self._buffer else data)
+        elif self._reading is Reading.NOTHING:
+            self._drop()  # an answer that nobody asked for: whose would the next one be?
+        elif self._reading is not Reading.OVER:
+            self._read_body(data)
+
+    def ended(self, error: str | None) -> None:
+        reading, borrower = self._reading, self.borrower
+        if reading is Reading.NOTHING or borrower is None:
+            self._drop()
+        elif reading is Reading.TUNNEL:
+            borrower.upstream_ended()
+            if error:
+                borrower.upstream_failed(error)
+        elif reading is Reading.UNTIL_END and not error:
+            self._keeps = False
+            self._complete(borrower)
+        elif reading is Reading.HEAD:
+            self._reading = Reading.OVER
+            borrower.upstream_failed(error or ("the head of the answer broke off" if self._buffer else "server closed connection"))
+        elif reading is not Reading.OVER:
+            self._reading = Reading.OVER
+            borrower.upstream_failed(f"the answer broke off: {error or 'connection closed'}")
+
+    def clogged(self, is_clogged: bool) -> None:
+        if self.borrower:
+            self.borrower.upstream_clogged(is_clogged)
+
+    def fault(self, error: Exception) -> None:
+        if self.borrower:
+            self.borrower.fault(error)
+        self._drop()
+
+    # The answer.
+
+    def _read_head(self, data: bytes) -> None:
+        borrower = self.borrower
+        assert borrower  # noqa: S101 - a request is out
+        while True:
+            end = data.find(b"\r\n\r\n") + 4
+            if end < 4:  # noqa: PLR2004 - not found
+                self._buffer = data
+                if len(data) > MAX_ANSWER_HEAD:
+                    self._broken(borrower, "the head of the answer is too long")
+                return
+            answer = read_answer(data[:end])
+            if isinstance(answer, str):
+                self._broken(borrower, answer)
+                return
+            data, self._buffer = data[end:], b""
+            if answer.status >= 200 or answer.status == SWITCHING_PROTOCOLS:  # noqa: PLR2004 - RFC 9110 15
+                self._begin(borrower, answer, data)
+                return
+            self._interims += 1
+            if self._interims > MAX_INTERIM_ANSWERS:
+                self._broken(borrower, "too many interim answers")
+                return
+            borrower.interim_came(answer.status, answer.fields)
+            if not data or self.borrower is not borrower:
+                return
+
+    def _begin(self, borrower: Borrower, answer: AnswerHead, data: bytes) -> None:
+        if answer.status == SWITCHING_PROTOCOLS:
+            self._reading, self._keeps = Reading.TUNNEL, False
+            borrower.answered(_start(answer, Framing.NONE), data, is_whole=False)
+            return
+        found = answer.framing(borrower.head.method)
+        if isinstance(found, str):
+            self._broken(borrower, found)
+            return
+        framing, length = found.framing, found.length
+        self._keeps = answer.keeps_alive
+        self._is_bound = self._is_bound or _signs_in_connections(answer.values(b"www-authenticate"))
+        start = _start(answer, framing)
+        match framing:
+            case Framing.NONE:
+                self._surplus(data)
+                self._answer_complete = True
+                borrower.answered(start, b"", is_whole=True)
+            case Framing.LENGTH:
+                self._left = length or 0
+                self._begin_length(borrower, start, data)
+            case Framing.CHUNKED | Framing.UNTIL_END:
+                self._reading = _BODY[framing]
+                self._chunks = (ChunkedReader(), ReceiveBuffer()) if framing is Framing.CHUNKED else None
+                borrower.answered(start, b"", is_whole=False)
+                if data and self.borrower is borrower:
+                    self._read_body(data)
+            case _:
+                assert_never(framing)
+
+    def _begin_length(self, borrower: Borrower, start: AnswerStart, data: bytes) -> None:
+        if len(data) < self._left:
+            self._reading = Reading.LENGTH
+            self._left -= len(data)
+            borrower.answered(start, data, is_whole=False)
+            return
+        self._surplus(data[self._left :])
+        self._answer_complete = True
+        borrower.answered(start, data[: self._left], is_whole=True)
+
+    def _read_body(self, data: bytes) -> None:
+        borrower = self.borrower
+        assert borrower  # noqa: S101 - a request is out
+        match self._reading:
+            case Reading.LENGTH:
+                self._read_length(borrower, data)
+            case Reading.CHUNKED:
+                self._read_chunks(borrower, data)
+            case _:  # until the end, or a tunnel
+                borrower.answer_data(data)
+
+    def _read_length(self, borrower: Borrower, data: bytes) -> None:
+        if len(data) < self._left:
+            self._left -= len(data)
+            borrower.answer_data(data)
+            return
+        self._surplus(data[self._left :])
+        borrower.answer_data(data[: self._left])
+        if self.borrower is borrower:
+            self._complete(borrower)
+
+    def _read_chunks(self, borrower: Borrower, data: bytes) -> None:
+        assert self._chunks  # noqa: S101 - made with the head
+        reader, buffer = self._chunks
+        buffer += data
+        try:
+            while (part := reader(buffer)) is not None:
+                if isinstance(part, h11.EndOfMessage):
+                    self._surplus(bytes(buffer))
+                    self._complete(borrower)
+                    return
+                if part.data:
+                    borrower.answer_data(bytes(part.data))
+                    if self.borrower is not borrower:
+                        return
+        except h11.ProtocolError as error:
+            self._broken(borrower, f"the answer broke off: {error}", is_fault=False)
+            return
+        if len(buffer) > MAX_FRAMING_BYTES:
+            self._broken(borrower, "the answer broke off: chunk framing too long", is_fault=False)
+
+    def _complete(self, borrower: Borrower) -> None:
+        self._answer_complete = True
+        borrower.answer_complete()
+
+    def _surplus(self, data: bytes) -> None:
+        """Bytes behind the answer: nobody can say whose they are, so the connection ends with this exchange."""
+        if data:
+            self._keeps = False
+
+    def _broken(self, borrower: Borrower, reason: str, *, is_fault: bool = True) -> None:
+        self._reading = Reading.OVER
+        self.channel.close()
+        borrower.upstream_failed(reason, is_fault=is_fault)
+
+    def _drop(self) -> None:
+        self._reading = Reading.OVER
+        self.pool.forget(self)
+        self.channel.close()
+
+
+def _start(answer: AnswerHead, framing: Framing) -> AnswerStart:
+    return AnswerStart(answer.status, answer.reason, answer.fields, framing)
+
+
+def _signs_in_connections(values: Sequence[bytes]) -> bool:
+    """Whether credentials are for the connection rather than the request: whoever used it next would be signed in."""
+    return any(value.lower().startswith((b"negotiate", b"ntlm")) for value in values)

@@ -1,0 +1,38 @@
+"""Which path does a request take? The fast one, unless somebody wants to see it (DESIGN.md 1)."""
+
+from collections.abc import Callable, Set
+from dataclasses import dataclass, field
+
+from mesh_gateway.routing.hostname import parse_host
+from mesh_gateway.settings import TrafficPath
+
+
+@dataclass(slots=True)
+class Paths:
+    """Changes while the gateway runs: who looks on, and at which tenants."""
+
+    setting: TrafficPath
+    server_domain: str
+    looks_on: Callable[[], bool] = lambda: False
+    """Whether somebody wants to see every request: mitmweb, a recording, an intercept filter, a further script."""
+    tapped: Set[str] = field(default_factory=frozenset)
+    """Tenants whose requests somebody wants to see."""
+
+    @property
+    def is_all_watched(self) -> bool:
+        """Whether new connections begin on the flow path."""
+        match self.setting:
+            case TrafficPath.FLOW:
+                return True
+            case TrafficPath.FAST:
+                return False
+            case TrafficPath.AUTO:
+                return self.looks_on()
+
+    def is_watched(self, authority: str) -> bool:
+        """Whether a request for `authority` goes the flow path."""
+        if self.setting is TrafficPath.FAST:
+            return False
+        if self.tapped and parse_host(authority, self.server_domain).tenant in self.tapped:
+            return True
+        return self.is_all_watched
