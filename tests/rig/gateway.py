@@ -166,6 +166,8 @@ class Gateway:
             "ROUTE_NETWORKS": "127.0.0.0/8,::1/128",
             "DRAIN_TIMEOUT": "1s",
             "NODE_NAME": f"rig-{self.port}",
+            # Every live test is for both ways through the process: scripts/test runs them once for each.
+            "TRAFFIC_PATH": os.environ.get("GATEWAY_TEST_PATH", "flow"),
         }
 
     def _environment(self) -> dict[str, str]:

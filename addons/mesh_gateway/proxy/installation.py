@@ -20,6 +20,7 @@ from mesh_gateway.proxy.connection import GatewayConnection
 from mesh_gateway.proxy.flow_path.layer import GatewayHttpLayer
 from mesh_gateway.proxy.handover import DecryptedTransport
 from mesh_gateway.proxy.reception import receive
+from mesh_gateway.proxy.sockets import inheritance
 from mesh_gateway.tasks import Tasks
 
 if TYPE_CHECKING:
@@ -124,10 +125,13 @@ async def _play_back(playback: clientplayback.ClientPlayback) -> None:
 
 async def _listen(instance: mode_servers.ReverseInstance, host: str, port: int) -> list[Any]:
     # SO_REUSEPORT: workers of one machine share the port (HAZARDS D13); a real backlog instead of asyncio's 100.
-    server = await asyncio.get_running_loop().create_server(
-        lambda: receive(Door.front, instance, port), host or None, port, reuse_port=True, backlog=BACKLOG
-    )
-    return [server]
+    def protocol() -> asyncio.BaseProtocol:
+        return receive(Door.front, instance, port)
+
+    create_server = asyncio.get_running_loop().create_server
+    if inherited := inheritance().take(port):
+        return [await create_server(protocol, sock=listener, backlog=BACKLOG) for listener in inherited]
+    return [await create_server(protocol, host or None, port, reuse_port=True, backlog=BACKLOG)]
 
 
 def install() -> None:

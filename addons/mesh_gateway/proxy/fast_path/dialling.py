@@ -14,6 +14,7 @@ from mesh_gateway.proxy.upstream_tls import UpstreamTls
 from mesh_gateway.routing.routes import Scheme
 
 CONNECT_TIMEOUT = "connect timeout"
+HANDSHAKE_TIMEOUT = "TLS handshake timeout"
 # TLS sessions of upstreams, to be taken up again (RFC 8446 2.2); a few kilobytes each.
 SESSIONS = 2048
 
@@ -102,6 +103,7 @@ class Dialler:
         greeting = Greeting()
         handshake = Handshake((b"h2", b"http/1.1") if http2 else (b"http/1.1",))
         channel = self._channel(candidate, greeting, handshake)
+        sock: socket.socket | None = None
         try:
             async with asyncio.timeout(self._timeout):
                 sock = await _connected_socket(candidate.address, candidate.port)
@@ -116,7 +118,7 @@ class Dialler:
             raise DialError(handshake.error or str(error), tls_failed=True) from error
         except TimeoutError as error:
             _give_up(channel)
-            raise DialError(CONNECT_TIMEOUT) from error
+            raise (DialError(HANDSHAKE_TIMEOUT, tls_failed=True) if sock else DialError(CONNECT_TIMEOUT)) from error
         except OSError as error:
             raise DialError(str(error)) from error
         except BaseException:
