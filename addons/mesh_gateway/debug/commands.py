@@ -4,7 +4,7 @@ Named `[a-z.]+`, or mitmweb does not offer them.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from mitmproxy import command
 
@@ -59,6 +59,23 @@ class GatewayCommands:
         """Forget a tenant's routes, or all routes."""
         if self._worker:
             self._worker.resolver.clear(tenant or None)
+
+    @command.command("gateway.tap")
+    def tap(self, tenant: str) -> Sequence[str]:
+        """See a tenant's requests: from now on they go the flow path. Gives the tenants that are seen."""
+        return self._tap(lambda tapped: tapped | {tenant})
+
+    @command.command("gateway.untap")
+    def untap(self, tenant: str = "") -> Sequence[str]:
+        """See a tenant's requests no longer, or nobody's. Gives the tenants that are still seen."""
+        return self._tap(lambda tapped: tapped - {tenant} if tenant else frozenset())
+
+    def _tap(self, change: Callable[[frozenset[str]], frozenset[str]]) -> Sequence[str]:
+        if not self._gateway.parts:
+            return []
+        paths = self._gateway.parts.front.paths
+        paths.tapped = change(paths.tapped)
+        return sorted(paths.tapped)
 
     @command.command("gateway.health")
     def health(self) -> Sequence[str]:

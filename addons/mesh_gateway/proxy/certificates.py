@@ -167,7 +167,7 @@ def _greeting(certificates: Certificates) -> ssl.SSLContext:
         return None
 
     context = fast_context()
-    context.sni_callback = choose  # type: ignore[assignment] # typeshed names its own callback type
+    context.sni_callback = choose
     return context
 
 

@@ -85,7 +85,7 @@ class GuardedConnection(GatewayConnection):
         ssl = transport.end.ssl
         self.client.tls = True
         self.client.timestamp_tls_setup = self.client.timestamp_start
-        self.client.tls_version = ssl.version()
+        self.client.tls_version = ssl.version()  # type: ignore[assignment] # one of the names that mitmproxy lists
         self.client.sni = getattr(ssl, "sni", None)
         self.client.alpn = b"http/1.1"
 

@@ -1,7 +1,7 @@
 """Which path does a request take? The fast one, unless somebody wants to see it (DESIGN.md 1)."""
 
-from collections.abc import Callable, Set
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from mesh_gateway.routing.hostname import parse_host
 from mesh_gateway.settings import TrafficPath
@@ -15,7 +15,7 @@ class Paths:
     server_domain: str
     looks_on: Callable[[], bool] = lambda: False
     """Whether somebody wants to see every request: mitmweb, a recording, an intercept filter, a further script."""
-    tapped: Set[str] = field(default_factory=frozenset)
+    tapped: frozenset[str] = frozenset()
     """Tenants whose requests somebody wants to see."""
 
     @property

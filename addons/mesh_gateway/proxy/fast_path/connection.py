@@ -3,7 +3,6 @@
 Which protocol is told by the port and by TLS's ALPN, never by a guess at the bytes (HAZARDS E5).
 """
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol

@@ -141,9 +141,9 @@ class Dialler:
 
     def remember(self, candidate: Candidate, channel: Channel) -> None:
         """Keep the TLS session of a channel that has served: with TLS 1.3 it comes after the handshake."""
-        if isinstance(channel, TlsChannel) and isinstance(channel.end, ClientEnd):
-            if session := channel.end.connection.get_session():
-                self._sessions[self._session_key(candidate)] = session
+        end = channel.end if isinstance(channel, TlsChannel) else None
+        if isinstance(end, ClientEnd) and (session := end.connection.get_session()):
+            self._sessions[self._session_key(candidate)] = session
 
     def _session_key(self, candidate: Candidate) -> tuple[Candidate, int]:
         # A resumed handshake shows no certificate: what the first one was checked against must be the same.
@@ -164,7 +164,7 @@ async def _connected_socket(address: str, port: int) -> socket.socket:
     errors: list[OSError] = []
     for family, _, _, _, place in found:
         try:
-            return await _connect(family, place[:2])
+            return await _connect(family, (str(place[0]), int(place[1])))
         except OSError as error:
             errors.append(error)
     raise errors[0]

@@ -526,6 +526,7 @@ class FastExchange:
     def fault(self, error: Exception) -> None:
         """The outermost guard: a fault of the gateway is a 500 and never a wrong upstream."""
         self.front.worker.metrics.hook_failed("exchange")
+        self.record.request_id = self.record.request_id or self.front.worker.brain.new_id()
         logger.error("fault in exchange %s", self.record.request_id, exc_info=error)
         self._rest_is_unwanted = not self._request_ended
         self._fail(Failure.INTERNAL, repr(error))

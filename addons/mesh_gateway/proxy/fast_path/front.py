@@ -90,12 +90,12 @@ class Front:
     def open_record(
         self, connection: "ClientConnection", protocol: str, method: str, target: str, authority: str
     ) -> Exchange:
-        """Open the record of a request; the worker's `finish` closes it."""
+        """Open the record of a request, whose id the brain will tell; the worker's `finish` closes it."""
         worker = self.worker
         worker.in_flight += 1
         worker.metrics.exchange_began()
         return Exchange(
-            request_id=worker.brain.new_id(),
+            request_id="",
             client=connection.peer,
             started_at=time.time(),
             started=worker.clock(),
@@ -111,6 +111,7 @@ class Front:
     ) -> tuple[int, list[Field], bytes]:
         """Record and answer what was not a request: status, fields and body; the connection ends with it."""
         record = self.open_record(connection, "", seen.method, "", "")
+        record.request_id = self.worker.brain.new_id()
         record.failure, record.reason = rejection.failure, rejection.reason
         record.status = VERDICTS[rejection.failure].status
         answer = pages.failure_answer(

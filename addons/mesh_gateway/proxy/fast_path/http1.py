@@ -268,7 +268,7 @@ class Http1Client:
     def send(self, data: bytes) -> None:
         self.channel.send(self._framed(data))
 
-    def finish(self, trailers: Sequence[Field] = ()) -> None:
+    def finish(self, trailers: Sequence[Field] = ()) -> None:  # noqa: ARG002 - the side's signature
         """HTTP/1 clients get no trailers (RFC 9110 6.5.1 lets an intermediary drop them)."""
         if last := self._last_chunk(is_whole=True):
             self.channel.send(last)

@@ -144,4 +144,3 @@ class Borrower(Protocol):
 
     def fault(self, error: Exception) -> None:
         """A fault of the gateway's own."""
-

@@ -4,6 +4,7 @@ The client's side runs on the standard library's `ssl`, whose memory BIOs cost h
 needs pyOpenSSL, because only that asks for each certificate of a chain (`upstream_tls.py`).
 """
 
+import contextlib
 import ssl
 from typing import Protocol
 
@@ -87,10 +88,9 @@ class ServerEnd:
         return self._outgoing.read() if self._outgoing.pending else b""
 
     def say_goodbye(self) -> bytes:
-        try:
+        # It would wait for the peer's goodbye, or there never was a handshake.
+        with contextlib.suppress(ssl.SSLError, ValueError):
             self.ssl.unwrap()
-        except (ssl.SSLError, ValueError):  # it waits for the peer's goodbye, or there never was a handshake
-            pass
         return self._outgoing.read()
 
 
@@ -141,10 +141,8 @@ class ClientEnd:
             return b"".join(parts)
 
     def say_goodbye(self) -> bytes:
-        try:
+        with contextlib.suppress(SSL.Error):
             self.connection.shutdown()
-        except SSL.Error:
-            pass
         return self.outgoing()
 
 

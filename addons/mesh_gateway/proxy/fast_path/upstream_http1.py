@@ -91,7 +91,7 @@ class Http1Upstream:
     def send(self, data: bytes) -> None:
         self.channel.send(b"%x\r\n%b\r\n" % (len(data), data) if self._sends_chunks and data else data)
 
-    def finish(self, trailers: Sequence[Field] = ()) -> None:
+    def finish(self, trailers: Sequence[Field] = ()) -> None:  # noqa: ARG002 - the side's signature
         """HTTP/1 upstreams get no trailers: RFC 9110 6.5.1 lets an intermediary drop them."""
         self._request_sent = True
         if self._sends_chunks:
@@ -152,7 +152,9 @@ class Http1Upstream:
             self._complete(borrower)
         elif reading is Reading.HEAD:
             self._reading = Reading.OVER
-            borrower.upstream_failed(error or ("the head of the answer broke off" if self._buffer else "server closed connection"))
+            borrower.upstream_failed(
+                error or ("the head of the answer broke off" if self._buffer else "server closed connection")
+            )
         elif reading is not Reading.OVER:
             self._reading = Reading.OVER
             borrower.upstream_failed(f"the answer broke off: {error or 'connection closed'}")
