@@ -269,7 +269,7 @@ def own_path(head: RequestHead, arrival: Arrival) -> OwnPath | None:
     Health answers on any host. Readiness and metrics answer on the admin port; metrics also on the public ports to
     loopback peers, but not through a local edge, whose every request comes from loopback: it names its client.
     """
-    if head.method not in ("GET", "HEAD"):
+    if not head.target.startswith("/_") or head.method not in ("GET", "HEAD"):
         return None
     path = head.target.partition("?")[0]
     if path == OwnPath.HEALTH.value:

@@ -47,6 +47,7 @@ def test_a_served_exchange_tells_all() -> None:
         "protocol": "HTTP/2.0",
         "tls": "TLSv1.3",
         "upgrade": "websocket",
+        "via": "flow",
     }
 
 

@@ -42,6 +42,8 @@ class Exchange:
     failure: Failure | None = None
     reason: str | None = None
     """More on a failure, for the operator; never sent to a client."""
+    via: str = "flow"
+    """The way through the process: `fast` or `flow`."""
     upgrade: str | None = None
     bytes_received: int = 0
     """Body bytes from the client."""

@@ -1,8 +1,8 @@
 """What does a running gateway consist of, and what do its ways through mitmproxy ask of it?"""
 
 import math
+import secrets
 import time
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -235,4 +235,4 @@ def http_date(moment: float) -> str:
 
 def new_request_id() -> str:
     """A fresh id, not to be guessed from another."""
-    return uuid.uuid4().hex
+    return secrets.token_hex(16)

@@ -4,6 +4,7 @@ import ipaddress
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 from mesh_gateway.routing.fields import Field, elements
@@ -43,11 +44,18 @@ class Client:
 
 def identify_client(peer: str, fields: tuple[Field, ...], trusted_proxies: tuple[Network, ...]) -> Client:
     """The client behind the connection of `peer`, whose word counts only if it is one of `trusted_proxies`."""
-    address = _address(peer)
-    if address is None or not _is_trusted(address, trusted_proxies):
-        return Client(peer if address is None else str(address), trusted=False, chain=())
+    address, untrusted = _peer(peer)
+    if address is None or not trusted_proxies or not _is_trusted(address, trusted_proxies):
+        return untrusted
     chain = _forwarded_for(fields)
     return Client(str(_walk(address, chain, trusted_proxies)), trusted=True, chain=chain, peer=str(address))
+
+
+@lru_cache(4096)
+def _peer(peer: str) -> tuple[Address | None, Client]:
+    """The peer's address, and who it is where its word does not count: asked for each request of a connection."""
+    address = _address(peer)
+    return address, Client(peer if address is None else str(address), trusted=False, chain=())
 
 
 def _forwarded_for(fields: tuple[Field, ...]) -> tuple[str, ...]:

@@ -26,11 +26,14 @@ class Control:
     """Show the way of the request in the answer's X-Mesh-Route."""
 
 
+_NOTHING, _TRACED = Control(None, None, trace=False), Control(None, None, trace=True)
+
+
 def control(head: RequestHead, client: Client) -> Control:
     """The wishes of `head`: a trace is anybody's to ask for, where a request goes only a trusted peer's."""
     trace = head.first(b"x-mesh-trace") is not None
     if not client.trusted:
-        return Control(None, None, trace)
+        return _TRACED if trace else _NOTHING
     return Control(_route_host(head), _preference(head), trace)
 
 

@@ -7,6 +7,16 @@ Field = tuple[bytes, bytes]
 _NOT_FOR_THIS_CONNECTION_ONLY = frozenset({b"host", b"content-length"})
 
 
+class FieldSection(tuple[Field, ...]):  # noqa: SLOT001 - a tuple's subclass can have no slots with something in them
+    """Fields as they came, and what is worked out from them alone: a client says the same ones again and again."""
+
+    def __init__(self, _: Iterable[Field] = ()) -> None:
+        self.by_name = group(self)
+        """Lower-case name to its values."""
+        self.derived: dict[object, tuple[Field, ...]] = {}
+        """What others have worked out, by whatever it hangs on besides."""
+
+
 def group(fields: Iterable[Field]) -> dict[bytes, list[bytes]]:
     """Lower-case name to its values, in the order of the fields."""
     grouped: dict[bytes, list[bytes]] = {}

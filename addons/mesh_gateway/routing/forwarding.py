@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mesh_gateway.routing.client import Client
-from mesh_gateway.routing.fields import Field, group, named_by_connection, tokens
+from mesh_gateway.routing.fields import Field, FieldSection, group, named_by_connection, tokens
 from mesh_gateway.routing.loop import loop_value
 from mesh_gateway.routing.request import RequestHead
 
@@ -64,7 +64,11 @@ class Forwarding:
 
 def forwarded_fields(head: RequestHead, forwarding: Forwarding) -> tuple[Field, ...]:
     """All fields for the upstream: `Host`, what is passed on in its order, what the gateway says. Framing is the path's."""
-    return ((b"Host", forwarding.host.encode()), *_passed_on(head, forwarding.client), *_said(head, forwarding))
+    return (
+        (b"Host", forwarding.host.encode()),
+        *_what_passes(head, trusted=forwarding.client.trusted),
+        *_said(head, forwarding),
+    )
 
 
 def answer_fields(
@@ -84,10 +88,20 @@ def answer_fields(
     return tuple(kept)
 
 
-def _passed_on(head: RequestHead, client: Client) -> Iterator[Field]:
+def _what_passes(head: RequestHead, *, trusted: bool) -> tuple[Field, ...]:
+    """`_passed_on`, worked out once for a section that comes again."""
+    if not isinstance(head.fields, FieldSection):
+        return tuple(_passed_on(head, trusted=trusted))
+    known = head.fields.derived.get(trusted)
+    if known is None:
+        known = head.fields.derived[trusted] = tuple(_passed_on(head, trusted=trusted))
+    return known
+
+
+def _passed_on(head: RequestHead, *, trusted: bool) -> Iterator[Field]:
     dropped = _NEVER | named_by_connection(head.values(b"connection"))
     prefixes = _NEVER_PREFIXES
-    if not client.trusted:
+    if not trusted:
         dropped |= {b"forwarded"}
         prefixes = _CLAIMS_PREFIXES
     cookies = head.values(b"cookie")
@@ -105,7 +119,7 @@ def _passed_on(head: RequestHead, client: Client) -> Iterator[Field]:
 
 def _said(head: RequestHead, forwarding: Forwarding) -> Iterator[Field]:
     # without `Connection: TE`, as Go and Envoy do: it announces what we understand, the next hop may ignore it
-    if b"trailers" in tokens(head.values(b"te")):
+    if (te := head.values(b"te")) and b"trailers" in tokens(te):
         yield b"TE", b"trailers"
     yield b"X-Real-IP", forwarding.client.address.encode()
     yield b"X-Forwarded-For", forwarding.client.forwarded_for.encode("latin-1")

@@ -4,6 +4,7 @@ import ipaddress
 import re
 from dataclasses import dataclass
 from enum import Enum, unique
+from functools import lru_cache
 
 import idna
 
@@ -12,6 +13,7 @@ _NAME = re.compile(r"[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*")
 _TENANT = re.compile(r"[a-z0-9]{1,63}")
 
 _LONGEST_NAME = 253
+_LONGEST_AUTHORITY = _LONGEST_NAME + len(".:65535")
 _HIGHEST_PORT = 65535
 _RESERVED = frozenset({"www", "root", "app"})
 
@@ -46,6 +48,12 @@ def parse_host(authority: str, server_domain: str) -> HostName:
 
     The port comes off first, then one trailing dot: `alice.example.com.:443` is alice's, as every resolver reads it.
     """
+    # Longer ones are no names, and must not fill the memory.
+    read = _remembered if len(authority) <= _LONGEST_AUTHORITY else _read
+    return read(authority, server_domain)
+
+
+def _read(authority: str, server_domain: str) -> HostName:
     match = _AUTHORITY.fullmatch(authority)
     if match is None:
         return _MALFORMED
@@ -56,6 +64,9 @@ def parse_host(authority: str, server_domain: str) -> HostName:
         return _literal(match["host"], port)
     host = _normalise(match["host"])
     return _MALFORMED if host is None else _name(host, port, server_domain)
+
+
+_remembered = lru_cache(4096)(_read)
 
 
 def _literal(host: str, port: int | None) -> HostName:

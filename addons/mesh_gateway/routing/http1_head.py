@@ -1,9 +1,11 @@
 """Is this an HTTP/1 request head, and what does it say?"""
 
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from mesh_gateway.routing.fields import Field, group
-from mesh_gateway.routing.framing import http1_body
+from mesh_gateway.routing.fields import Field, FieldSection
+from mesh_gateway.routing.framing import Body, http1_body
 from mesh_gateway.routing.head_rules import (
     METHOD,
     TARGET,
@@ -21,6 +23,12 @@ from mesh_gateway.routing.request import HeadLimits, RequestHead, Version
 from mesh_gateway.routing.target import Target, agree, read_target
 
 _REQUEST_LINE = re.compile(f"({METHOD}) ({TARGET}) (HTTP/1[.][01])".encode())
+_USUAL_LINE = re.compile(f"(?!CONNECT |TRACE )({METHOD}) (?=/)({TARGET}) HTTP/1[.]1".encode())
+_SECTION = re.compile(rb"(?:[!#$%%&'*+.^_`|~0-9A-Za-z-]+:%s\r\n)*" % VALUE)
+_FIELDS = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\r]*)\r\n")
+# What a reader remembers: a browser on one connection says two or three different sections.
+_REMEMBERED = 3
+_LONGEST_REMEMBERED = 4096
 _FIELD_LINE = re.compile(rb"([!#$%%&'*+.^_`|~0-9A-Za-z-]+):(%s)" % VALUE)
 
 
@@ -35,6 +43,49 @@ def parse_http1(raw: bytes, limits: HeadLimits) -> RequestHead | Rejection:
         return error.rejection
 
 
+@dataclass(frozen=True, slots=True)
+class _Section:
+    """What the field section of a head says by itself, in HTTP/1.1."""
+
+    fields: FieldSection
+    host: str
+    body: Body
+
+
+class HeadReader:
+    """`parse_http1` for one connection, whose field sections it remembers: most requests repeat the one before."""
+
+    def __init__(self, limits: HeadLimits) -> None:
+        self._limits = limits
+        self._remembered: dict[bytes, _Section] = {}
+
+    def read(self, raw: bytes) -> RequestHead | Rejection:
+        """The head in `raw`, as `parse_http1` reads it."""
+        line, _, section = raw.partition(b"\r\n")
+        if (known := self._remembered.get(section)) and (repeated := self._repeated(line, known, len(raw))):
+            return repeated
+        head = parse_http1(raw, self._limits)
+        if isinstance(head, RequestHead) and len(section) <= _LONGEST_REMEMBERED and line:
+            self._remember(section, head)
+        return head
+
+    def _repeated(self, line: bytes, section: _Section, size: int) -> RequestHead | None:
+        """The head of a new request line over a known section; None where it takes a closer look."""
+        match = _USUAL_LINE.fullmatch(line)
+        if match is None or size > self._limits.size or len(match[2]) > self._limits.target:
+            return None
+        method, target = match[1].decode("ascii"), match[2].decode("ascii")
+        return RequestHead(method, target, section.host, Version.HTTP_1_1, section.fields, section.body)
+
+    def _remember(self, section: bytes, head: RequestHead) -> None:
+        host = head.values(b"host")
+        if head.version is not Version.HTTP_1_1 or not isinstance(head.fields, FieldSection):
+            return
+        if len(self._remembered) >= _REMEMBERED:
+            del self._remembered[next(iter(self._remembered))]
+        self._remembered[section] = _Section(head.fields, authority_text(host[0]), head.body)
+
+
 def _read(head: bytes, limits: HeadLimits) -> RequestHead:
     _check_size(head, limits)
     if not head.endswith(b"\r\n\r\n"):
@@ -42,8 +93,8 @@ def _read(head: bytes, limits: HeadLimits) -> RequestHead:
     request_line, *field_lines = head[:-4].split(b"\r\n")
     method, target, version = _request_line(request_line, limits)
     check_field_count(len(field_lines), limits)
-    fields = tuple(_field(line) for line in field_lines)
-    by_name = group(fields)
+    fields = FieldSection(_fields(head.partition(b"\r\n")[2][:-2], field_lines))
+    by_name = fields.by_name
     check_fields(by_name)
     authority = _authority(target, single_host(by_name), version)
     body = http1_body(by_name, chunked_allowed=version is not Version.HTTP_1_0)
@@ -67,6 +118,13 @@ def _request_line(line: bytes, limits: HeadLimits) -> tuple[str, Target, Version
     check_method(method)
     check_target_size(len(target), limits)
     return method, read_target(method, target), Version(version)
+
+
+def _fields(section: bytes, lines: Sequence[bytes]) -> list[Field]:
+    """All fields. One look tells that they are sound; line by line is only for saying which one is not."""
+    if not _SECTION.fullmatch(section):
+        return [_field(line) for line in lines]
+    return [(name, value.rstrip(b" \t")) for name, value in _FIELDS.findall(section)]
 
 
 def _field(line: bytes) -> Field:

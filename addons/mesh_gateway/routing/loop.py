@@ -13,7 +13,9 @@ _MOST_VISITS = 5
 
 def is_loop(head: RequestHead, loop_token: str) -> bool:
     """Was it on this node (`loop_token`), or on more nodes of this kind than any set-up has?"""
-    visits = [entry for entry in elements(head.values(b"cdn-loop")) if _cdn_id(entry) == _CDN_ID]
+    if not (values := head.values(b"cdn-loop")):
+        return False
+    visits = [entry for entry in elements(values) if _cdn_id(entry) == _CDN_ID]
     return len(visits) > _MOST_VISITS or any(_node(visit) == loop_token.encode() for visit in visits)
 
 

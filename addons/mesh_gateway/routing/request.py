@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from enum import StrEnum, unique
 
-from mesh_gateway.routing.fields import Field, group
+from mesh_gateway.routing.fields import Field, FieldSection, group
 from mesh_gateway.routing.framing import Body
 
 
@@ -42,7 +42,9 @@ class RequestHead:
 
     def __post_init__(self) -> None:
         # some twenty names are asked for per request: one pass here instead of one for each
-        object.__setattr__(self, "_by_name", group(self.fields))
+        fields = self.fields
+        by_name = fields.by_name if isinstance(fields, FieldSection) else group(fields)
+        object.__setattr__(self, "_by_name", by_name)
 
     def first(self, name: bytes) -> bytes | None:
         """The first value of the field, None where it is missing."""

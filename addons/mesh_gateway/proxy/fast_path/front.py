@@ -100,6 +100,7 @@ class Front:
             started_at=time.time(),
             started=worker.clock(),
             tls=connection.tls,
+            via="fast",
             protocol=protocol,
             method=method,
             path=target,

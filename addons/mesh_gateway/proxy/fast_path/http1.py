@@ -17,7 +17,7 @@ from mesh_gateway.proxy.fast_path.exchange import FastExchange
 from mesh_gateway.proxy.fast_path.sides import AnswerStart
 from mesh_gateway.proxy.flow_path.messages import glimpse
 from mesh_gateway.routing.head import Field, Framing, Rejection, RequestHead, Version
-from mesh_gateway.proxy.fast_path.interim_shim import HeadReader
+from mesh_gateway.routing.http1_head import HeadReader
 from mesh_gateway.routing.verdicts import Failure
 
 if TYPE_CHECKING:

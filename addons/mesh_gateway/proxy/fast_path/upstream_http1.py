@@ -12,7 +12,7 @@ from mesh_gateway.pipeline import Candidate
 from mesh_gateway.proxy.fast_path.dialling import Line
 from mesh_gateway.proxy.fast_path.sides import AnswerStart, Borrower, Question
 from mesh_gateway.routing.head import Field, Framing
-from mesh_gateway.proxy.fast_path.interim_shim import AnswerHead, read_answer
+from mesh_gateway.routing.http1_answer import AnswerHead, read_answer
 
 if TYPE_CHECKING:
     from mesh_gateway.proxy.fast_path.pool import Pool

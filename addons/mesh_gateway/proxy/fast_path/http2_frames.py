@@ -1,0 +1,101 @@
+"""Where does one frame of HTTP/2 end and the next begin? (RFC 9113 4.1)
+
+h2 is fed frame by frame: given more, it loses the events of all that came before an error in the same bytes, copies the
+rest of its buffer for each small frame, and collects 16 MB before it looks at the length that was announced.
+"""
+
+from collections.abc import Iterator
+from enum import IntEnum, unique
+from typing import NamedTuple
+
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+MAX_FRAME = 16_384  # RFC 9113 4.2: what every peer may send, and ours may not send more
+FRAME_HEAD = 9
+END_STREAM = 0x1
+
+
+@unique
+class Kind(IntEnum):
+    """The types of frames (RFC 9113 6); others are to be ignored."""
+
+    DATA = 0
+    HEADERS = 1
+    PRIORITY = 2
+    RST_STREAM = 3
+    SETTINGS = 4
+    PUSH_PROMISE = 5
+    PING = 6
+    GOAWAY = 7
+    WINDOW_UPDATE = 8
+    CONTINUATION = 9
+
+
+class Frame(NamedTuple):
+    """One frame. A tuple, because one is made for each that comes."""
+
+    kind: int
+    flags: int
+    stream: int
+    raw: bytes
+    """The whole of it, for h2."""
+
+    @property
+    def payload(self) -> bytes:
+        return self.raw[FRAME_HEAD:]
+
+    @property
+    def is_empty_data(self) -> bool:
+        """Whether it is DATA without a byte that does not end anything either."""
+        return self.kind == Kind.DATA and len(self.raw) == FRAME_HEAD and not self.flags & END_STREAM
+
+
+class FrameError(Exception):
+    """The bytes are no frames that may be read. The text is the operator's."""
+
+    def __init__(self, reason: str, *, is_too_large: bool = False) -> None:
+        super().__init__(reason)
+        self.is_too_large = is_too_large
+
+
+class FrameSplitter:
+    """Bytes in, frames out. `preface` is what must come first."""
+
+    def __init__(self, preface: bytes = b"") -> None:
+        self._preface = preface
+        self._buffer = b""
+
+    def feed(self, data: bytes) -> Iterator[Frame]:
+        """The frames that are whole now; raises FrameError. To be read to its end, or never again."""
+        data = self._buffer + data if self._buffer else data
+        self._buffer = b""
+        start = self._skip_preface(data)
+        if start < 0:
+            self._buffer = data
+            return
+        while (end := _end_of_frame(data, start)) and end <= len(data):
+            stream = int.from_bytes(data[start + 5 : start + FRAME_HEAD]) & 0x7FFF_FFFF
+            yield Frame(data[start + 3], data[start + 4], stream, data[start:end])
+            start = end
+        self._buffer = data[start:]
+
+    def _skip_preface(self, data: bytes) -> int:
+        """Where the frames begin, -1 where that has not come yet."""
+        preface = self._preface
+        if not preface:
+            return 0
+        if not (data.startswith(preface) or preface.startswith(data)):
+            raise FrameError("not the preface of HTTP/2")
+        if len(data) < len(preface):
+            return -1
+        self._preface = b""
+        return len(preface)
+
+
+def _end_of_frame(data: bytes, start: int) -> int:
+    """Where the frame ends by what it announces; 0 where that has not come yet."""
+    if len(data) - start < 3:  # noqa: PLR2004 - the bytes of a length
+        return 0
+    length = int.from_bytes(data[start : start + 3])
+    if length > MAX_FRAME:
+        raise FrameError(f"a frame of {length} bytes is announced", is_too_large=True)
+    return start + FRAME_HEAD + length
