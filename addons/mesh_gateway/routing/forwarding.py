@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mesh_gateway.routing.client import Client
-from mesh_gateway.routing.fields import Field, FieldSection, group, named_by_connection, tokens
+from mesh_gateway.routing.fields import Field, FieldSection, named_by_connection, tokens
 from mesh_gateway.routing.loop import loop_value
 from mesh_gateway.routing.request import RequestHead
 
@@ -75,17 +75,31 @@ def answer_fields(
     fields: tuple[Field, ...], *, request_id: str, mesh_route: str | None, upgrade: bool
 ) -> tuple[Field, ...]:
     """All fields for the client but for the framing, given those of the upstream; `upgrade` for the answer 101."""
-    by_name = group(fields)
+    kept = list(_what_returns(fields, upgrade=upgrade))
+    kept.append((b"X-Request-ID", request_id.encode()))
+    if mesh_route is not None:
+        kept.append((b"X-Mesh-Route", mesh_route.encode()))
+    return tuple(kept)
+
+
+def _what_returns(fields: tuple[Field, ...], *, upgrade: bool) -> tuple[Field, ...]:
+    """What of an answer's fields is the client's, worked out once for a section that comes again."""
+    if not isinstance(fields, FieldSection):
+        fields = FieldSection(fields)
+    known = fields.derived.get(upgrade)
+    if known is None:
+        known = fields.derived[upgrade] = _returned(fields, upgrade=upgrade)
+    return known
+
+
+def _returned(fields: FieldSection, *, upgrade: bool) -> tuple[Field, ...]:
+    by_name = fields.by_name
     dropped = _NEVER_ANSWER | named_by_connection(by_name.get(b"connection", ()))
     if b"transfer-encoding" in by_name:
         dropped |= {b"content-length"}  # RFC 9112 6.3: overridden, and to be removed before it misleads anybody
     if upgrade:
         dropped -= _UPGRADE
-    kept = [field for field in fields if field[0].lower() not in dropped]
-    kept.append((b"X-Request-ID", request_id.encode()))
-    if mesh_route is not None:
-        kept.append((b"X-Mesh-Route", mesh_route.encode()))
-    return tuple(kept)
+    return tuple([field for field in fields if field[0].lower() not in dropped])
 
 
 def _what_passes(head: RequestHead, *, trusted: bool) -> tuple[Field, ...]:
@@ -117,17 +131,21 @@ def _passed_on(head: RequestHead, *, trusted: bool) -> Iterator[Field]:
             cookies = []
 
 
-def _said(head: RequestHead, forwarding: Forwarding) -> Iterator[Field]:
+def _said(head: RequestHead, forwarding: Forwarding) -> list[Field]:
+    client = forwarding.client
+    host = forwarding.host.encode()
+    said = [
+        (b"X-Real-IP", client.address.encode()),
+        (b"X-Forwarded-For", client.forwarded_for.encode("latin-1")),
+        (b"X-Forwarded-Proto", forwarding.scheme.encode()),
+        (b"X-Forwarded-Host", host),
+        (b"X-Forwarded-Port", b"%d" % forwarding.port),
+        (b"X-Request-ID", forwarding.request_id.encode()),
+        (b"CDN-Loop", loop_value(head.values(b"cdn-loop"), forwarding.loop_token)),
+    ]
     # without `Connection: TE`, as Go and Envoy do: it announces what we understand, the next hop may ignore it
     if (te := head.values(b"te")) and b"trailers" in tokens(te):
-        yield b"TE", b"trailers"
-    yield b"X-Real-IP", forwarding.client.address.encode()
-    yield b"X-Forwarded-For", forwarding.client.forwarded_for.encode("latin-1")
-    yield b"X-Forwarded-Proto", forwarding.scheme.encode()
-    yield b"X-Forwarded-Host", forwarding.host.encode()
-    yield b"X-Forwarded-Port", b"%d" % forwarding.port
-    yield b"X-Request-ID", forwarding.request_id.encode()
-    yield b"CDN-Loop", loop_value(head.values(b"cdn-loop"), forwarding.loop_token)
+        said.insert(0, (b"TE", b"trailers"))
     if forwarding.websocket:
-        yield b"Connection", b"Upgrade"
-        yield b"Upgrade", b"websocket"
+        said += [(b"Connection", b"Upgrade"), (b"Upgrade", b"websocket")]
+    return said

@@ -5,9 +5,9 @@ another for the client.
 """
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from mesh_gateway.routing.fields import Field, group, tokens
+from mesh_gateway.routing.fields import FieldSection, tokens
 from mesh_gateway.routing.framing import Body, Framing
 from mesh_gateway.routing.head_rules import VALUE
 
@@ -29,25 +29,24 @@ class AnswerHead:
 
     status: int
     reason: bytes
-    fields: tuple[Field, ...]
+    fields: FieldSection
     keeps_alive: bool
     """Whether the upstream is ready for another request afterwards (RFC 9112 9.3)."""
-    _by_name: dict[bytes, list[bytes]] = field(repr=False, compare=False)
 
     def values(self, name: bytes) -> list[bytes]:
         """All values of the field, whose name is given in lower case."""
-        return self._by_name.get(name, [])
+        return self.fields.by_name.get(name, [])
 
     def framing(self, method: str) -> Body | str:
         """Where the body of the answer to a `method` request ends (RFC 9112 6.3), or what is wrong with that."""
         if method == "HEAD" or self.status < FINAL or self.status in BODYLESS:
             return _NONE
-        if codings := self._by_name.get(b"transfer-encoding"):
+        if codings := self.fields.by_name.get(b"transfer-encoding"):
             # The coding overrides a length beside it; any other coding than one `chunked` nobody here undoes.
             return (
                 _CHUNKED if [coding.lower() for coding in codings] == [b"chunked"] else f"transfer-encoding {codings}"
             )
-        lengths = self._by_name.get(b"content-length")
+        lengths = self.fields.by_name.get(b"content-length")
         if lengths is None:
             return _UNTIL_END
         if len(lengths) > 1 or not _LENGTH.fullmatch(lengths[0]):
@@ -66,12 +65,11 @@ def read_answer(raw: bytes) -> AnswerHead | str:
         return f"status line {status_line[:_EXCERPT]!r}"
     if not _SECTION.fullmatch(section):
         return _fault(section)
-    fields = tuple((name, value.rstrip(b" \t")) for name, value in _FIELDS.findall(section))
+    fields = FieldSection([(name, value.rstrip(b" \t")) for name, value in _FIELDS.findall(section)])
     if len(fields) > MAX_ANSWER_FIELDS:
         return "too many header fields"
-    by_name = group(fields)
-    keeps_alive = _keeps_alive(found[1], by_name.get(b"connection"))
-    return AnswerHead(int(found[2]), found[3] or b"", fields, keeps_alive, by_name)
+    keeps_alive = _keeps_alive(found[1], fields.by_name.get(b"connection"))
+    return AnswerHead(int(found[2]), found[3] or b"", fields, keeps_alive)
 
 
 def _keeps_alive(minor_version: bytes, connection: list[bytes] | None) -> bool:

@@ -7,7 +7,7 @@ bytes on as fast as the slower side takes them, and closes with one record whate
 import asyncio
 import logging
 from collections.abc import Sequence
-from enum import Enum, unique
+from enum import IntEnum, unique
 from typing import TYPE_CHECKING, assert_never
 
 from mesh_gateway import pages
@@ -37,19 +37,19 @@ NEVER = float("inf")
 
 
 @unique
-class Phase(Enum):
-    """How far an exchange has come."""
+class Phase(IntEnum):
+    """How far an exchange has come. Integers, for an enum's own hash is Python and is asked for at each step."""
 
-    HEAD = "head"
-    RESOLVING = "resolving"
-    CONNECTING = "connecting"
-    WAITING = "waiting"
+    HEAD = 0
+    RESOLVING = 1
+    CONNECTING = 2
+    WAITING = 3
     """The request is on its way to an upstream that has not answered."""
-    ANSWERING = "answering"
-    TUNNEL = "tunnel"
-    LEFTOVERS = "leftovers"
+    ANSWERING = 4
+    TUNNEL = 5
+    LEFTOVERS = 6
     """Answered; what is left of the request is being thrown away."""
-    OVER = "over"
+    OVER = 7
 
 
 # The state machine: which phase may follow which. Own answers go from anywhere before ANSWERING to the end.
@@ -306,7 +306,7 @@ class FastExchange:
         worker.route_answered(self._candidate)
         self._enter(Phase.TUNNEL if is_upgrade else Phase.ANSWERING)
         fields = answer_fields(
-            tuple(start.fields),
+            start.fields,
             request_id=record.request_id,
             mesh_route=worker.mesh_route(record, forward) if forward.visit.control.trace else None,
             upgrade=is_upgrade,
@@ -434,7 +434,7 @@ class FastExchange:
         if self._phase is Phase.LEFTOVERS:
             self._touch(worker.settings.idle_timeout)
             self.client.discard()
-        self.client.start(AnswerStart(answer.status, b"", fields, Framing.LENGTH, closes), body, is_whole=True)
+        self.client.start(AnswerStart(answer.status, b"", tuple(fields), Framing.LENGTH, closes), body, is_whole=True)
         if self._rest_is_unwanted:
             self.client.stop_reading()
 

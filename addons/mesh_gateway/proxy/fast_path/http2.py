@@ -1,12 +1,15 @@
-"""HTTP/2 towards a client: many streams with an exchange each, every window a bound (RFC 9113)."""
+"""HTTP/2 towards a client: many streams with an exchange each, every window a bound (RFC 9113).
+
+What the client may do to the whole connection is decided here; what belongs to one request in `http2_stream.py`.
+"""
 
 import asyncio
 import secrets
-from collections import deque
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, assert_never
 
 from h2 import events
+from h2.connection import ConnectionState
 from h2.errors import ErrorCodes
 from h2.exceptions import ProtocolError
 from h2.settings import SettingCodes
@@ -16,6 +19,8 @@ from mesh_gateway.proxy.fast_path.exchange import FastExchange
 from mesh_gateway.proxy.fast_path.http2_floods import Floods
 from mesh_gateway.proxy.fast_path.http2_frames import PREFACE, Frame, FrameError, FrameSplitter, Kind
 from mesh_gateway.proxy.fast_path.http2_heads import Accepted, Broken, Refused, read_head, read_trailers
+from mesh_gateway.proxy.fast_path.http2_outlet import Outlet
+from mesh_gateway.proxy.fast_path.http2_refusal import refuse
 from mesh_gateway.proxy.fast_path.http2_stream import Http2Stream
 from mesh_gateway.proxy.fast_path.http2_websocket import WebSocketExchange
 from mesh_gateway.routing.head import Field, Version
@@ -23,10 +28,6 @@ from mesh_gateway.routing.head import Field, Version
 if TYPE_CHECKING:
     from mesh_gateway.proxy.fast_path.connection import ClientConnection
 
-# Bytes that one turn of all streams hands to the socket before it looks whether the client takes them.
-BATCH = 131_072
-# What may be written to a client that takes nothing, in answer to what it sends, before it is not read any more.
-CLOGGED_BYTES = 65_536
 # What a client may still send after the end, before the door is shut on it: closing on unread bytes would reset our
 # last words away.
 LINGER_BYTES = 524_288
@@ -44,26 +45,23 @@ class Http2Client:
         self.channel = connection.channel
         self.front = connection.front
         self.clock = self.front.worker.clock
-        self.h2 = http2_wire.server_side(self.front.worker.head_limits)
-        self.h2.receive_data(PREFACE)  # the splitter sees to it
+        limits = self.front.worker.head_limits
+        self.h2 = http2_wire.server_side(limits)
+        self.h2.receive_data(PREFACE)  # the splitter sees to it that it comes
         self.streams: dict[int, Http2Stream] = {}
         self._new_key = new_key
         self._frames = FrameSplitter(PREFACE)
-        self._floods = Floods(http2_wire.max_header_list(self.front.worker.head_limits))
-        self._turns: deque[Http2Stream] = deque()
-        """Streams with bytes that their windows may allow."""
-        self._last_words = b""
+        self._floods = Floods(http2_wire.max_header_list(limits))
+        self.outlet = Outlet(connection, self.h2, self._floods)
         self._since = self.clock()
         """When the connection was last without a stream."""
         self._last_stream = 0
+        """The newest stream that was looked at."""
         self._is_leaving = False
-        """Whether the client has been told to go on elsewhere, or has told us so."""
+        """Whether no further stream is served."""
         self._is_over = False
         self._lingered = 0
-        self._clogged_bytes = 0
-        self._is_reading = False
-        self._is_flush_due = False
-        self._flush()
+        self.outlet.flush()
 
     # Bytes come.
 
@@ -71,7 +69,7 @@ class Http2Client:
         if self._is_over:
             self._linger(data)
             return
-        self._is_reading = True
+        self.outlet.is_due = True  # below
         try:
             for frame in self._frames.feed(data):
                 self._take(frame)
@@ -82,17 +80,14 @@ class Http2Client:
             self._give_up(code, str(error))
         except ProtocolError as error:
             self._give_up(error.error_code, str(error))
-        finally:
-            self._is_reading = False
-        self._flush()
+        self.outlet.flush()
 
     def _take(self, frame: Frame) -> None:
         if excess := self._floods.excess(frame, self.clock(), is_known=frame.stream in self.streams):
             self._give_up(ErrorCodes.ENHANCE_YOUR_CALM, excess)
             return
         if frame.kind == Kind.GOAWAY and self.streams:
-            # The client opens no further stream; of those that run it wants the answers (RFC 9113 6.8). h2 would
-            # send nothing any more.
+            # It wants the answers to what it has asked (RFC 9113 6.8), and h2 would not send them.
             self._is_leaving = True
             return
         for event in self.h2.receive_data(frame.raw):
@@ -101,66 +96,68 @@ class Http2Client:
                 return
 
     def _hear(self, event: events.Event) -> None:
-        match event:
-            case events.RequestReceived():
-                self._begin(event)
-            case events.DataReceived() | events.StreamEnded() | events.TrailersReceived():
-                if stream := self.streams.get(event.stream_id or 0):
-                    self._guard(stream, lambda: self._tell(stream, event))
-            case events.WindowUpdated(stream_id=number) if number:
-                self._window_opened(number)
-            case events.StreamReset():
-                self._was_reset(event)
-            case events.RemoteSettingsChanged() if SettingCodes.INITIAL_WINDOW_SIZE in event.changed_settings:
-                for stream in self.streams.values():
-                    self._window_opened(stream.number)
-            case events.ConnectionTerminated():
-                self.ended(f"client says goodbye: {event.error_code}")
+        try:
+            self._obey(event)
+        except Exception as error:
+            stream = self.streams.get(getattr(event, "stream_id", None) or 0)
+            if stream is None:
+                raise
+            stream.fault(error)  # a fault in one stream ends that stream and no other
 
-    def _tell(self, stream: Http2Stream, event: events.DataReceived | events.StreamEnded | events.TrailersReceived) -> None:
+    def _obey(self, event: events.Event) -> None:
+        match event:
+            case events.RequestReceived(stream_id=int(number)):
+                self._begin(number, event.headers or (), is_ended=event.stream_ended is not None)
+            case events.StreamReset(stream_id=int(number)):
+                self._was_reset(number, event)
+            case events.RemoteSettingsChanged() if SettingCodes.INITIAL_WINDOW_SIZE in event.changed_settings:
+                for each in self.streams.values():
+                    self._window_opened(each)
+            case events.ConnectionTerminated():
+                self.ended(f"client says goodbye: {event.error_code!r}")
+            case _ if stream := self.streams.get(getattr(event, "stream_id", None) or 0):
+                self._tell(stream, event)
+            case _:
+                pass  # h2 has answered it, or there is nothing to it
+
+    def _tell(self, stream: Http2Stream, event: events.Event) -> None:
         match event:
             case events.DataReceived():
                 stream.data_came(event.data or b"", event.flow_controlled_length or 0)
-            case events.TrailersReceived():
-                self._trailers_came(stream, event)
             case events.StreamEnded():
-                if not stream.request_over:
-                    stream.end_came()
-
-    def _guard(self, stream: Http2Stream, work: Callable[[], None]) -> None:
-        """A fault in one stream ends that stream and no other."""
-        try:
-            work()
-        except Exception as error:  # noqa: BLE001 - the guard: see `Channel`
-            stream.fault(error)
+                stream.end_came()
+            case events.WindowUpdated():
+                self._window_opened(stream)
+            case events.TrailersReceived():
+                self._trailers_came(stream, event.headers or ())
+            case _:
+                pass  # PRIORITY (RFC 9113 5.3.2)
 
     # A request.
 
-    def _begin(self, event: events.RequestReceived) -> None:
-        number, is_ended = event.stream_id or 0, event.stream_ended is not None
+    def _begin(self, number: int, headers: Iterable[Field], *, is_ended: bool) -> None:
         if self._is_leaving:
             self._turn_away(number)
             return
-        worker = self.front.worker
-        read = read_head(
-            event.headers or (), end_stream=is_ended, limits=worker.head_limits, new_key=self._new_key
-        )
+        limits = self.front.worker.head_limits
+        read = read_head(headers, end_stream=is_ended, limits=limits, new_key=self._new_key)
         match read:
             case Broken():
                 self._give_up(ErrorCodes.PROTOCOL_ERROR, read.reason)
             case Refused():
-                self._guard(self._open(number, request_over=is_ended), lambda: self._refuse(number, read))
+                stream = self._open(number, is_ended=is_ended)
+                stream.discard()
+                stream.start(*refuse(self.connection, read), is_whole=True)
             case Accepted() if self.connection.takes_flow_path(read.head.authority):
-                self.drain()  # it comes back, and is then mitmproxy's from its first byte on
+                self.drain()  # it comes back, and is mitmproxy's then
                 self._turn_away(number)
             case Accepted():
-                stream = self._open(number, request_over=is_ended)
-                self._guard(stream, lambda: self._carry(stream, read))
+                self._carry(self._open(number, is_ended=is_ended), read)
             case _:
                 assert_never(read)
 
-    def _open(self, number: int, *, request_over: bool) -> Http2Stream:
-        stream = self.streams[number] = Http2Stream(self, number, request_over=request_over)
+    def _open(self, number: int, *, is_ended: bool) -> Http2Stream:
+        stream = self.streams[number] = Http2Stream(self, number, request_over=is_ended)
         self._last_stream = number
         return stream
 
@@ -171,27 +168,129 @@ class Http2Client:
         make = WebSocketExchange if read.is_websocket else FastExchange
         stream.begin(make(self.front, stream, head, record))
 
-    def _refuse(self, number: int, read: Refused) -> None:
-        stream = self.streams[number]
-        start, body = self.front.refuse_head(self.connection, read)
-        stream.start(start, body, is_whole=True)
-
-    def _trailers_came(self, stream: Http2Stream, event: events.TrailersReceived) -> None:
-        trailers = read_trailers(event.headers or ())
-        if isinstance(trailers, Broken):
-            self._give_up(ErrorCodes.PROTOCOL_ERROR, trailers.reason)
-        else:
-            stream.trailers_came(trailers)
-
-    def _was_reset(self, event: events.StreamReset) -> None:
-        """By the client, or by h2 for its fault, which costs as much (CVE-2025-8671)."""
-        if not event.remote_reset and (excess := self._floods.reset_excess(self.clock())):
-            self._give_up(ErrorCodes.ENHANCE_YOUR_CALM, excess)
-        elif stream := self.streams.get(event.stream_id or 0):
-            self._guard(stream, lambda: stream.gone(f"stream reset: {event.error_code!r}"))
-
     def _turn_away(self, number: int) -> None:
         """A request that was not looked at: the client may send it again (RFC 9113 8.7)."""
         self.h2.reset_stream(number, ErrorCodes.REFUSED_STREAM)
         if excess := self._floods.small_talk_excess(self.clock()):
             self._give_up(ErrorCodes.ENHANCE_YOUR_CALM, excess)
+
+    def _trailers_came(self, stream: Http2Stream, headers: Iterable[Field]) -> None:
+        trailers = read_trailers(headers)
+        if isinstance(trailers, Broken):
+            self._give_up(ErrorCodes.PROTOCOL_ERROR, trailers.reason)
+        else:
+            stream.trailers_came(trailers)
+
+    def _was_reset(self, number: int, event: events.StreamReset) -> None:
+        """By the client, or by h2 for the client's fault, which costs as much (CVE-2025-8671)."""
+        if stream := self.streams.get(number):
+            stream.gone(f"stream reset: {event.error_code!r}")
+        if not event.remote_reset and (excess := self._floods.reset_excess(self.clock())):
+            self._give_up(ErrorCodes.ENHANCE_YOUR_CALM, excess)
+
+    def _window_opened(self, stream: Http2Stream) -> None:
+        if stream.out.waiting:
+            self.outlet.wants_turn(stream)
+
+    # What streams say.
+
+    def send_block(self, number: int, fields: list[Field], *, end_stream: bool) -> None:
+        """A head, interim or final."""
+        self.h2.send_headers(number, fields, end_stream=end_stream)
+        if not self.front.worker.keeps_connections:
+            self.drain()
+        self.outlet.flush_soon()
+
+    def acknowledge(self, number: int, size: int) -> None:
+        """Bytes of a body have found their place: the client may send as many more."""
+        self.h2.acknowledge_received_data(size, number)
+        self.outlet.flush_soon()
+
+    def reset(self, number: int, code: ErrorCodes) -> None:
+        self.h2.reset_stream(number, code)
+        self.outlet.flush_soon()
+
+    def forget(self, stream: Http2Stream) -> None:
+        """The stream is over."""
+        self.streams.pop(stream.number, None)
+        if not self.streams:
+            self._since = self.clock()
+            self._leave_soon()
+
+    # Ends.
+
+    def drain(self) -> None:
+        """No further request after those that are on their way."""
+        if not self._is_leaving and not self._is_over:
+            self._is_leaving = True
+            self.outlet.say(http2_wire.goaway(self._last_stream))
+            self._leave_soon()
+
+    def _leave_soon(self) -> None:
+        if self._is_leaving and not self.streams and not self._is_over:
+            asyncio.get_running_loop().call_soon(self.connection.guarded, self._leave)
+
+    def _leave(self) -> None:
+        if not self._is_over:
+            self._is_over = True
+            self._begin_linger()
+
+    def _give_up(self, code: ErrorCodes, reason: str) -> None:
+        """End the connection, with all that is on it."""
+        if self._is_over:
+            return
+        self._is_over = True
+        for stream in tuple(self.streams.values()):
+            stream.gone(reason)
+        if self.h2.state_machine.state is not ConnectionState.CLOSED:  # else h2 has said it
+            self.outlet.say(http2_wire.goaway(self.h2.highest_inbound_stream_id, code))
+        self._begin_linger()
+
+    def _begin_linger(self) -> None:
+        """Say goodbye, and read on for a moment."""
+        self.outlet.flush()
+        self._since = self.clock()
+        if self.connection.has_client_ended:
+            self.channel.close()
+        else:
+            self.channel.finish()
+            self.channel.resume()
+
+    def _linger(self, data: bytes) -> None:
+        self._lingered += len(data)
+        if self._lingered > LINGER_BYTES:
+            self.channel.close()
+
+    def ended(self, error: str | None) -> None:
+        """The client will send no more: it has left, for the windows are its to open."""
+        self._is_over = True
+        for stream in tuple(self.streams.values()):
+            stream.gone(error or "client disconnected")
+        self.channel.close()
+
+    def clogged(self, is_clogged: bool) -> None:
+        self.outlet.clogged(is_clogged)
+
+    def fault(self, error: Exception) -> None:
+        self.front.report(error)
+        for stream in tuple(self.streams.values()):
+            stream.fault(error)
+        self._give_up(ErrorCodes.INTERNAL_ERROR, "a fault of the gateway's own")
+
+    def check(self, now: float) -> None:
+        """Deadlines: of the streams, of a connection without one, and of the end."""
+        settings = self.front.worker.settings
+        if self._is_over:
+            if now - self._since > LINGER_SECONDS:
+                self.channel.close()
+        elif self.streams:
+            for stream in tuple(self.streams.values()):
+                self._check(stream, now)
+        elif now - self._since > (settings.keepalive_timeout if self._last_stream else settings.header_timeout):
+            self._give_up(ErrorCodes.NO_ERROR, "idle")
+
+    def _check(self, stream: Http2Stream, now: float) -> None:
+        try:
+            stream.check(now)
+        except Exception as error:  # noqa: BLE001 - the guard: one stream's fault is not the others'
+            stream.fault(error)

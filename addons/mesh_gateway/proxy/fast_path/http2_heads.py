@@ -15,8 +15,7 @@ from mesh_gateway.routing.verdicts import Failure
 PSEUDO = frozenset({b":method", b":scheme", b":authority", b":path", b":protocol"})
 NEEDED = frozenset({b":method", b":scheme", b":path"})
 SWITCHING_PROTOCOLS = 101
-NO_CONTENT = 204
-FINAL, LAST_STATUS = 200, 999  # RFC 9110 15: three digits, and below 200 an interim answer
+NO_CONTENT, NOT_MODIFIED = 204, 304
 MAX_ANSWER_FIELDS = 200
 
 # RFC 9113 8.2.1
@@ -193,3 +192,8 @@ def read_answer_block(headers: Iterable[Field]) -> tuple[int, list[Field]] | Bro
         if not _TOKEN.fullmatch(name) or not _VALUE.fullmatch(value) or name in _OF_A_CONNECTION:
             return Broken(f"field {name[:60]!r}")
     return int(first[1]), fields
+
+
+def is_bodyless(status: int) -> bool:
+    """Whether an answer of that status has no body, whatever its fields say (RFC 9110 6.4.1)."""
+    return status in (NO_CONTENT, NOT_MODIFIED)

@@ -93,8 +93,9 @@ class Http2Stream:
         self._trailers = trailers
 
     def end_came(self) -> None:
-        self.request_over = True
-        self._deliver()
+        if not self.request_over:  # with the head it was known already
+            self.request_over = True
+            self._deliver()
 
     def _deliver(self) -> None:
         """Pass on what the exchange takes; the window opens again only for what an upstream has room for."""
@@ -157,7 +158,7 @@ class Http2Stream:
         if is_whole:
             self.out.waiting += body
             self.out.end()
-            self._codec.wants_turn(self)
+            self._codec.outlet.wants_turn(self)
         elif body:
             self.send(body)
 
@@ -165,14 +166,14 @@ class Http2Stream:
         if self.is_gone or self.out.is_ending or not data:
             return
         self.out.waiting += data
-        self._codec.wants_turn(self)
+        self._codec.outlet.wants_turn(self)
         self._weigh()
 
     def finish(self, trailers: Sequence[Field] = ()) -> None:
         if self.is_gone or self.out.is_ending:
             return
         self.out.end([(name.lower(), value) for name, value in trailers if is_trailer(name.lower())])
-        self._codec.flush_soon()
+        self._codec.outlet.flush_soon()
         self._settle()
 
     def has_sent(self) -> None:
@@ -191,7 +192,7 @@ class Http2Stream:
                 self.exchange.client_clogged(is_clogged)
 
     def stop_reading(self) -> None:
-        self._stops = True
+        self._stops = self._is_held = self._is_discarding = True
         self._settle()
 
     def break_off(self) -> None:

@@ -1,7 +1,5 @@
 """What is h2 told about either side of an HTTP/2 connection?"""
 
-from typing import cast
-
 from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.errors import ErrorCodes
@@ -64,4 +62,4 @@ def _begun(connection: H2Connection, header_list: int) -> H2Connection:
 
 def goaway(last_stream: int, code: ErrorCodes = ErrorCodes.NO_ERROR) -> bytes:
     """The frame by hand: after h2's own nothing more can be sent (RFC 9113 6.8 lets running streams end)."""
-    return cast(bytes, GoAwayFrame(0, last_stream_id=last_stream, error_code=code).serialize())
+    return GoAwayFrame(0, last_stream_id=last_stream, error_code=code).serialize()

@@ -17,7 +17,7 @@ class AnswerStart:
 
     status: int
     reason: bytes
-    fields: Sequence[Field]
+    fields: tuple[Field, ...]
     framing: Framing
     """NONE where no body follows, LENGTH where `fields` tell it."""
     closes: bool = False

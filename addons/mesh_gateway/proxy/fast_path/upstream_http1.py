@@ -62,6 +62,8 @@ class Http1Upstream:
         self._keeps = True
         self._is_bound = False
         self._interims = 0
+        self._last_raw = b""
+        self._last_answer: AnswerHead | str = ""
 
     @property
     def is_clogged(self) -> bool:
@@ -180,7 +182,7 @@ class Http1Upstream:
                 if len(data) > MAX_ANSWER_HEAD:
                     self._broken(borrower, "the head of the answer is too long")
                 return
-            answer = read_answer(data[:end])
+            answer = self._read_answer(data[:end])
             if isinstance(answer, str):
                 self._broken(borrower, answer)
                 return
@@ -195,6 +197,12 @@ class Http1Upstream:
             borrower.interim_came(answer.status, answer.fields)
             if not data or self.borrower is not borrower:
                 return
+
+    def _read_answer(self, raw: bytes) -> AnswerHead | str:
+        """Within one second an upstream often says the same head again."""
+        if raw != self._last_raw:
+            self._last_raw, self._last_answer = raw, read_answer(raw)
+        return self._last_answer
 
     def _begin(self, borrower: Borrower, answer: AnswerHead, data: bytes) -> None:
         if answer.status == SWITCHING_PROTOCOLS:

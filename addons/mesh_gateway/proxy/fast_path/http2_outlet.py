@@ -1,0 +1,106 @@
+"""When does what an HTTP/2 connection has to say go out, and whose turn is it?
+
+All that was said in one turn of the event loop goes to the socket at once; the streams that have a body to send take
+turns, a frame each, as far as their windows and the client's socket let them.
+"""
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING
+
+from h2.connection import H2Connection
+
+from mesh_gateway.proxy.fast_path.http2_floods import Floods
+
+if TYPE_CHECKING:
+    from mesh_gateway.proxy.fast_path.connection import ClientConnection
+    from mesh_gateway.proxy.fast_path.http2_stream import Http2Stream
+
+# Bytes that are handed to the socket before it is looked at whether the client takes them.
+BATCH = 131_072
+# What may be written to a client that takes nothing, in answer to what it sends, before it is not read any more
+# (CVE-2019-9512, 9515).
+CLOGGED_BYTES = 65_536
+
+
+class Outlet:
+    """The one way from h2 to the client's socket."""
+
+    def __init__(self, connection: "ClientConnection", h2: H2Connection, floods: Floods) -> None:
+        self._connection = connection
+        self._channel = connection.channel
+        self._h2 = h2
+        self._floods = floods
+        self._turns: deque[Http2Stream] = deque()
+        """Streams with bytes that their windows may let out."""
+        self._last_words = b""
+        self._clogged_bytes = 0
+        self.is_due = False
+        """Whether somebody will flush in this turn of the event loop."""
+
+    def wants_turn(self, stream: "Http2Stream") -> None:
+        """The stream has bytes, and perhaps a window for them."""
+        if not stream.has_turn:
+            stream.has_turn = True
+            self._turns.append(stream)
+        self.flush_soon()
+
+    def say(self, frame: bytes) -> None:
+        """A frame that h2 knows nothing of."""
+        self._last_words += frame
+        self.flush_soon()
+
+    def flush_soon(self) -> None:
+        if not self.is_due:
+            self.is_due = True
+            asyncio.get_running_loop().call_soon(self._connection.guarded, self.flush)
+
+    def flush(self) -> None:
+        """Send what there is, as much as the client takes."""
+        self.is_due = False
+        batch = 0
+        while (stream := self._next()) is not None:
+            batch += self._send_frame(stream)
+            if batch >= BATCH:
+                self._write()
+                batch = 0
+        self._write()
+
+    def clogged(self, is_clogged: bool) -> None:
+        """The client's socket does not take bytes as fast as they come, or does again."""
+        if not is_clogged:
+            self._clogged_bytes = 0
+            self._channel.resume()
+            self.flush()
+
+    def _next(self) -> "Http2Stream | None":
+        while self._turns and not self._channel.is_clogged and self._h2.outbound_flow_control_window > 0:
+            stream = self._turns.popleft()
+            if not stream.is_gone:
+                return stream
+        return None
+
+    def _send_frame(self, stream: "Http2Stream") -> int:
+        try:
+            size = stream.out.send_frame()
+            stream.has_turn = size > 0 and bool(stream.out.waiting)
+            if stream.has_turn:
+                self._turns.append(stream)
+            if size:
+                self._floods.data_was_sent(size, is_all=not stream.out.waiting)
+                stream.has_sent()
+        except Exception as error:  # noqa: BLE001 - the guard: one stream's fault is not the others'
+            stream.fault(error)
+            return 0
+        return size
+
+    def _write(self) -> None:
+        data = self._h2.data_to_send() + self._last_words
+        self._last_words = b""
+        if not data:
+            return
+        if self._channel.is_clogged:
+            self._clogged_bytes += len(data)
+            if self._clogged_bytes > CLOGGED_BYTES:
+                self._channel.pause()
+        self._channel.send(data)

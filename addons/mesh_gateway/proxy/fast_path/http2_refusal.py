@@ -1,0 +1,24 @@
+"""What becomes of an HTTP/2 request whose head is refused? A record and an answer; the connection lives on."""
+
+from typing import TYPE_CHECKING
+
+from mesh_gateway import pages
+from mesh_gateway.proxy.fast_path.http2_heads import Refused
+from mesh_gateway.proxy.fast_path.sides import AnswerStart
+from mesh_gateway.routing.head import Framing, Version
+
+if TYPE_CHECKING:
+    from mesh_gateway.proxy.fast_path.connection import ClientConnection
+
+
+def refuse(connection: "ClientConnection", refused: Refused) -> tuple[AnswerStart, bytes]:
+    """Record the request, and give its answer."""
+    front, failure = connection.front, refused.rejection.failure
+    record = front.open_record(connection, Version.HTTP_2.value, refused.method, refused.path, refused.authority)
+    record.failure, record.reason = failure, refused.rejection.reason
+    answer = pages.failure_answer(failure, request_id=record.request_id, accept=refused.accept, host=record.host)
+    body = b"" if refused.method == "HEAD" else answer.body
+    record.status, record.bytes_sent = answer.status, len(body)
+    front.worker.finish(record)
+    fields = [*answer.fields, (b"Date", front.date()), (b"X-Request-ID", record.request_id.encode())]
+    return AnswerStart(answer.status, b"", fields, Framing.LENGTH), body
