@@ -21,7 +21,8 @@ def hand_over(channel: Channel, data: bytes, protocol: asyncio.StreamReaderProto
         transport = channel.transport
         transport.set_protocol(protocol)
     protocol.connection_made(transport)
-    protocol.data_received(data)
+    if data:
+        protocol.data_received(data)
 
 
 class DecryptedTransport(asyncio.Transport):

@@ -87,7 +87,7 @@ class GuardedConnection(GatewayConnection):
         self.client.timestamp_tls_setup = self.client.timestamp_start
         self.client.tls_version = ssl.version()  # type: ignore[assignment] # one of the names that mitmproxy lists
         self.client.sni = getattr(ssl, "sni", None)
-        self.client.alpn = b"http/1.1"
+        self.client.alpn = (ssl.selected_alpn_protocol() or "http/1.1").encode()
 
     def _end_unless(self, has_arrived: Callable[[], bool]) -> None:
         if not has_arrived():

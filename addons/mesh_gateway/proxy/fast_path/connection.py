@@ -102,6 +102,9 @@ class ClientConnection:
             self.tls = ssl.version()
             self.sni = getattr(ssl, "sni", None)
             if ssl.selected_alpn_protocol() == "h2":
+                if self.takes_flow_path(self.sni or ""):
+                    self.hand_over(b"")  # HTTP/2 cannot change its way later on
+                    return
                 self._codec = Http2Client(self)
                 return
         self._codec = Http1Client(self)

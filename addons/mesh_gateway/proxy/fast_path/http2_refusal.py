@@ -15,10 +15,11 @@ def refuse(connection: "ClientConnection", refused: Refused) -> tuple[AnswerStar
     """Record the request, and give its answer."""
     front, failure = connection.front, refused.rejection.failure
     record = front.open_record(connection, Version.HTTP_2.value, refused.method, refused.path, refused.authority)
+    record.request_id = front.worker.brain.new_id()
     record.failure, record.reason = failure, refused.rejection.reason
     answer = pages.failure_answer(failure, request_id=record.request_id, accept=refused.accept, host=record.host)
     body = b"" if refused.method == "HEAD" else answer.body
     record.status, record.bytes_sent = answer.status, len(body)
     front.worker.finish(record)
-    fields = [*answer.fields, (b"Date", front.date()), (b"X-Request-ID", record.request_id.encode())]
+    fields = (*answer.fields, (b"Date", front.date()), (b"X-Request-ID", record.request_id.encode()))
     return AnswerStart(answer.status, b"", fields, Framing.LENGTH), body
