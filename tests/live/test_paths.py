@@ -1,13 +1,16 @@
 """Which way a request takes: fast, unless somebody wants to see it."""
 
+import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from tests.live.onlookers import LOOKING, TAPPING, write
+from tests.rig import behaviours
 from tests.rig.answer import Answer
 from tests.rig.certificates import Authority
+from tests.rig.http1_client import request_head
 from tests.rig.patience import eventually
 from tests.rig.samples import total
 from tests.rig.world import World, world
@@ -83,6 +86,23 @@ async def test_over_http2_a_client_comes_back_on_the_other_way_when_its_tenant_i
             assert refused.answer is None
         async with place.connect_http2(alice) as client:
             assert await via(place, await client.ask("GET", alice)) == "flow"
+
+
+async def test_on_the_fast_way_the_upstream_says_whether_it_wants_the_body(tmp_path: Path, authority: Authority) -> None:
+    async with world(tmp_path, authority, TRAFFIC_PATH="fast") as place:
+        unwilling, origin = await place.new_tenant("unwilling", behaviours.too_large)
+        willing, _ = await place.new_tenant("willing", behaviours.interim(100))
+        for host, interim, status in ((unwilling, [], 413), (willing, [100], 200)):
+            async with place.connect() as client:
+                fields = [("Host", host), ("Content-Length", "5"), ("Expect", "100-continue")]
+                await client.send(request_head("PUT", "/", fields))
+                waiting = asyncio.gather(client.answer("PUT"))
+                await asyncio.sleep(0.3)
+                if status == 200:
+                    await client.send(b"hello")
+                answer = (await waiting)[0]
+                assert (answer.status, answer.interim) == (status, interim)
+        assert origin.last.one("expect") == "100-continue"
 
 
 async def tap(place: World, *tenants: str) -> None:

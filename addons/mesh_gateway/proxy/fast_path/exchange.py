@@ -32,7 +32,10 @@ IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 REPEATABLE_BODY = 65_536
 # A refused request's body up to this length is read and thrown away, so that the connection lives on.
 DISCARDABLE_BODY = 65_536
-SWITCHING_PROTOCOLS = 101
+# So long an upstream may think about `Expect: 100-continue`. Many never answer it, and RFC 9110 10.1.1 lets a client
+# wait for as long as it likes; curl waits a second.
+EXPECT_SECONDS = 1.0
+CONTINUE, SWITCHING_PROTOCOLS = 100, 101
 NEVER = float("inf")
 
 
@@ -73,6 +76,7 @@ class FastExchange:
     __slots__ = (
         "_attempt",
         "_candidate",
+        "_expecting",
         "_failures",
         "_is_sent",
         "_may_repeat",
@@ -114,6 +118,7 @@ class FastExchange:
         """Whether the upstream has the whole request."""
         self._rest_is_unwanted = False
         self._tunnel_ends = 0
+        self._expecting: asyncio.TimerHandle | None = None
 
     @property
     def is_over(self) -> bool:
@@ -238,6 +243,7 @@ class FastExchange:
         fields = worker.brain.edit(visit)
         if head.expects_continue and not sent:
             fields = (*fields, (b"Expect", b"100-continue"))
+            self._expecting = asyncio.get_running_loop().call_later(EXPECT_SECONDS, self._tell_to_continue)
         credentials = head.values(b"authorization")
         upstream.ask(
             Question(head.method, head.target, visit.host, visit.scheme, fields, head.body.framing, credentials)
@@ -250,6 +256,11 @@ class FastExchange:
             self._touch(worker.settings.idle_timeout)
             if not upstream.is_clogged:
                 self.client.let()
+
+    def _tell_to_continue(self) -> None:
+        """The upstream has not said whether it wants the body: the client need not wait any longer."""
+        if self._phase is Phase.WAITING and not self._request_ended and not self.record.bytes_received:
+            self.client.interim(CONTINUE, ())
 
     def _request_is_sent(self, trailers: Sequence[Field] = ()) -> None:
         assert self._upstream  # noqa: S101 - connected
@@ -288,6 +299,8 @@ class FastExchange:
     # the answer
 
     def interim_came(self, status: int, fields: Sequence[Field]) -> None:
+        if status == CONTINUE and self._expecting:
+            self._expecting.cancel()
         if self._phase is Phase.WAITING and self.head.version is not Version.HTTP_1_0:
             self.client.interim(status, answer_interim_fields(fields))
 
@@ -563,6 +576,8 @@ class FastExchange:
         if record.ended is not None:
             return
         self.deadline = NEVER
+        if self._expecting:
+            self._expecting.cancel()
         if not record.status and record.failure:
             record.status = VERDICTS[record.failure].status
         self.front.worker.finish(record)
