@@ -31,6 +31,32 @@ class Answer:
     fields: tuple[tuple[bytes, bytes], ...]
     body: bytes
 
+    @property
+    def reason(self) -> bytes:
+        """The phrase of the status line, for HTTP/1."""
+        return _PHRASES[self.status]
+
+
+# RFC 9110 15, RFC 6585, RFC 5842; 499 is nginx's. A table, for the standard library's changes between releases.
+_PHRASES: dict[int, bytes] = {
+    200: b"OK",
+    400: b"Bad Request",
+    404: b"Not Found",
+    405: b"Method Not Allowed",
+    408: b"Request Timeout",
+    413: b"Content Too Large",
+    414: b"URI Too Long",
+    421: b"Misdirected Request",
+    429: b"Too Many Requests",
+    431: b"Request Header Fields Too Large",
+    499: b"Client Closed Request",
+    500: b"Internal Server Error",
+    502: b"Bad Gateway",
+    503: b"Service Unavailable",
+    504: b"Gateway Timeout",
+    508: b"Loop Detected",
+}
+
 
 def failure_answer(
     failure: Failure,

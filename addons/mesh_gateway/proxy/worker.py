@@ -224,6 +224,7 @@ class Worker:
 def to_response(answer: Answer) -> http.Response:
     """A page as mitmproxy's response."""
     response = http.Response.make(answer.status, answer.body, http.Headers(answer.fields))
+    response.data.reason = answer.reason
     response.headers["Date"] = http_date(time.time())
     return response
 

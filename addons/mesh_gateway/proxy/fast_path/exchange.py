@@ -332,10 +332,10 @@ class FastExchange:
         record.bytes_sent += len(body)
         self._touch(worker.settings.idle_timeout)
         if is_whole:
-            self._finish_record()
+            self._end_with_answer()
         self.client.start(told, body, is_whole=is_whole)
-        if is_whole:
-            self._answer_is_out()
+        if is_whole and not self._request_ended:
+            self.client.stop_reading()
 
     def answer_data(self, data: bytes) -> None:
         self.record.bytes_sent += len(data)
@@ -344,22 +344,21 @@ class FastExchange:
         self.client.send(data)
 
     def answer_complete(self, trailers: Sequence[Field] = ()) -> None:
-        self._finish_record()
+        self._end_with_answer()
         self.client.finish(trailers)
-        self._answer_is_out()
-
-    def _answer_is_out(self) -> None:
-        """The answer is complete. An early one leaves the rest of the request unread."""
-        upstream, self._upstream = self._upstream, None
-        if self._request_ended:
-            self._enter(Phase.OVER)
-            if upstream:
-                upstream.release()
-        else:
-            self._enter(Phase.OVER)
+        if not self._request_ended:
             self.client.stop_reading()
-            if upstream:
-                upstream.close()
+
+    def _end_with_answer(self) -> None:
+        """The answer is complete. An early one leaves the rest of the request unread.
+
+        Before the client gets it: its next request may be there already, and wants the upstream connection.
+        """
+        self._finish_record()
+        self._enter(Phase.OVER)
+        upstream, self._upstream = self._upstream, None
+        if upstream:
+            upstream.release() if self._request_ended else upstream.close()
 
     def client_clogged(self, is_clogged: bool) -> None:
         """The client does not take bytes as fast as they come, or does again."""
@@ -447,7 +446,7 @@ class FastExchange:
         if self._phase is Phase.LEFTOVERS:
             self._touch(worker.settings.idle_timeout)
             self.client.discard()
-        self.client.start(AnswerStart(answer.status, b"", tuple(fields), Framing.LENGTH, closes), body, is_whole=True)
+        self.client.start(AnswerStart(answer.status, answer.reason, tuple(fields), Framing.LENGTH, closes), body, is_whole=True)
         if self._rest_is_unwanted:
             self.client.stop_reading()
 

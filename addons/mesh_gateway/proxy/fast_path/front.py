@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 from mesh_gateway import pages
 from mesh_gateway.observe.exchange import Exchange
+from mesh_gateway.pages import Answer
 from mesh_gateway.pipeline import Candidate, is_loopback
 from mesh_gateway.proxy.fast_path.dialling import Dialler
 from mesh_gateway.proxy.fast_path.pool import Pool
 from mesh_gateway.proxy.paths import Paths
 from mesh_gateway.proxy.worker import Worker, http_date
-from mesh_gateway.routing.head import Field, Rejection
+from mesh_gateway.routing.head import Field, Rejection, Version
 from mesh_gateway.routing.verdicts import VERDICTS
 from mesh_gateway.tasks import Tasks
 
@@ -109,9 +110,9 @@ class Front:
 
     def refuse_unread(
         self, connection: "ClientConnection", rejection: Rejection, seen: "Glimpse"
-    ) -> tuple[int, list[Field], bytes]:
-        """Record and answer what was not a request: status, fields and body; the connection ends with it."""
-        record = self.open_record(connection, "", seen.method, "", "")
+    ) -> tuple[Answer, list[Field]]:
+        """Record and answer what was not a request: the answer and all its fields; the connection ends with it."""
+        record = self.open_record(connection, Version.HTTP_1_1.value, seen.method, "", "")
         record.request_id = self.worker.brain.new_id()
         record.failure, record.reason = rejection.failure, rejection.reason
         record.status = VERDICTS[rejection.failure].status
@@ -121,4 +122,4 @@ class Front:
         record.bytes_sent = len(answer.body)
         self.worker.finish(record)
         fields = [*answer.fields, (b"Date", self.date()), (b"X-Request-ID", record.request_id.encode())]
-        return answer.status, fields, answer.body
+        return answer, fields

@@ -34,8 +34,6 @@ IN_ONE_GO = 32
 SWITCHING_PROTOCOLS = 101
 NO_CONTENT = 204
 
-_REASONS = {status.value: status.phrase.encode() for status in HTTPStatus}
-
 
 class Http1Client:
     """One client connection that speaks HTTP/1."""
@@ -161,9 +159,9 @@ class Http1Client:
 
     def _refuse(self, rejection: Rejection, raw: bytes) -> None:
         """Answer what is not a request, and close: nobody knows where the next one would begin (RFC 9112 9.6)."""
-        status, fields, body = self.front.refuse_unread(self.connection, rejection, glimpse(raw))
+        answer, fields = self.front.refuse_unread(self.connection, rejection, glimpse(raw))
         self._closes = True
-        self._write_head(status, b"", [*fields, (b"Connection", b"close")], body)
+        self._write_head(answer.status, answer.reason, [*fields, (b"Connection", b"close")], answer.body)
         self._begin_linger()
 
     # The body.
@@ -232,7 +230,8 @@ class Http1Client:
     # The answer.
 
     def interim(self, status: int, fields: Sequence[Field]) -> None:
-        self.channel.send(_head(status, b"", fields) + b"\r\n")
+        reason = HTTPStatus(status).phrase.encode() if status in HTTPStatus else b""
+        self.channel.send(_head(status, reason, fields) + b"\r\n")
 
     def start(self, start: AnswerStart, body: bytes, *, is_whole: bool) -> None:
         exchange = self.exchange
@@ -326,6 +325,7 @@ class Http1Client:
     def tunnel(self) -> None:
         self._step = self._relay
         self._is_held = False
+        self._run()  # some clients speak before they have read the answer
 
     def _relay(self) -> bool:
         exchange = self.exchange
@@ -418,7 +418,7 @@ def head_end(data: bytes, start: int) -> int:
 
 
 def _head(status: int, reason: bytes, fields: Sequence[Field]) -> bytes:
-    lines = [b"HTTP/1.1 %d %b" % (status, reason or _REASONS.get(status, b""))]
+    lines = [b"HTTP/1.1 %d %b" % (status, reason)]
     lines += [name + b": " + value for name, value in fields]
     lines.append(b"")
     return b"\r\n".join(lines)

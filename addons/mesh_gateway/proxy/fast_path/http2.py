@@ -58,7 +58,9 @@ class Http2Client:
         self._last_stream = 0
         """The newest stream that was looked at."""
         self._is_leaving = False
-        """Whether no further stream is served."""
+        """Whether the connection ends with the last stream on it."""
+        self._turns_away = False
+        """Whether no further stream is looked at."""
         self._is_over = False
         self._lingered = 0
         self.outlet.flush()
@@ -136,7 +138,7 @@ class Http2Client:
     # A request.
 
     def _begin(self, number: int, headers: Iterable[Field], *, is_ended: bool) -> None:
-        if self._is_leaving:
+        if self._turns_away:
             self._turn_away(number)
             return
         limits = self.front.worker.head_limits
@@ -149,7 +151,7 @@ class Http2Client:
                 stream.discard()
                 stream.start(*refuse(self.connection, read), is_whole=True)
             case Accepted() if self.connection.takes_flow_path(read.head.authority):
-                self.drain()  # it comes back, and is mitmproxy's then
+                self._change_path()
                 self._turn_away(number)
             case Accepted():
                 self._carry(self._open(number, is_ended=is_ended), read)
@@ -220,19 +222,31 @@ class Http2Client:
     # Ends.
 
     def drain(self) -> None:
-        """No further request after those that are on their way."""
+        """The client is to go on over another connection. What it still asks over this one is served.
+
+        The last stream that is announced is the highest there can be, which takes no request back that is on its way
+        (RFC 9113 6.8).
+        """
         if not self._is_leaving and not self._is_over:
             self._is_leaving = True
-            self.outlet.say(http2_wire.goaway(self._last_stream))
+            self.outlet.say(http2_wire.goaway(http2_wire.MAX_STREAM))
             self._leave_soon()
+
+    def _change_path(self) -> None:
+        """Somebody wants to see what comes now: it is not looked at here, comes back, and is mitmproxy's then."""
+        self._is_leaving = self._turns_away = True
+        self.outlet.say(http2_wire.goaway(self._last_stream))
+        self._leave_soon()
 
     def _leave_soon(self) -> None:
         if self._is_leaving and not self.streams and not self._is_over:
             asyncio.get_running_loop().call_soon(self.connection.guarded, self._leave)
 
     def _leave(self) -> None:
-        if not self._is_over:
+        """The last stream is over: what came after it was not looked at, and may be asked elsewhere."""
+        if not self._is_over and not self.streams:
             self._is_over = True
+            self.outlet.say(http2_wire.goaway(self._last_stream))
             self._begin_linger()
 
     def _give_up(self, code: ErrorCodes, reason: str) -> None:

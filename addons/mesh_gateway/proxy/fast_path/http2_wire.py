@@ -10,6 +10,7 @@ from mesh_gateway.routing.head import HeadLimits
 
 STREAM_WINDOW = 524_288
 CONNECTION_WINDOW = 4_194_304
+MAX_STREAM = (1 << 31) - 1  # RFC 9113 5.1.1
 DEFAULT_WINDOW = 65_535  # RFC 9113 6.9.2
 # What a header block may hold at most; what is larger than the head limits alone is answered 431 on its stream.
 MAX_HEADER_LIST = 65_536

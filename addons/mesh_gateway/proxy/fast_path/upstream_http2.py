@@ -236,7 +236,7 @@ class Http2Upstream:
         if is_bodyless(status) or borrower.head.method == "HEAD":
             framing = Framing.NONE
         self._has_answered, self._answer_complete = True, is_whole
-        borrower.answered(AnswerStart(status, b"", fields, framing), b"", is_whole=is_whole)
+        borrower.answered(AnswerStart(status, b"", tuple(fields), framing), b"", is_whole=is_whole)
 
     def _trailers_came(self, headers: Iterable[Field]) -> None:
         trailers = read_trailers(headers)
