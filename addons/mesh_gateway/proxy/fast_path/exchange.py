@@ -309,11 +309,11 @@ class FastExchange:
         record, forward, worker = self.record, self.forward, self.front.worker
         assert forward  # noqa: S101 - or there would be no upstream
         assert self._candidate  # noqa: S101
+        record.first_byte = worker.clock()
         is_upgrade = start.status == SWITCHING_PROTOCOLS
         if is_upgrade and not forward.visit.websocket:
             self.upstream_failed("an upgrade nobody asked for", is_fault=True)
             return
-        record.first_byte = worker.clock()
         record.status = start.status
         self._sent_body = None
         worker.route_answered(self._candidate)
