@@ -3,7 +3,7 @@
 from pathlib import Path
 
 # Taps the tenants named in a file, one a line, as soon as the file is there; has no hook that gets flows.
-TAPPING = '''
+TAPPING = """
 import asyncio
 from pathlib import Path
 
@@ -25,13 +25,13 @@ class Tapping:
 
 
 addons = [Tapping()]
-'''
+"""
 
 # Has a hook that gets flows.
-LOOKING = '''
+LOOKING = """
 def responseheaders(flow):
     flow.response.headers["X-Seen"] = flow.request.path
-'''
+"""
 
 
 def write(folder: Path, name: str, text: str) -> str:

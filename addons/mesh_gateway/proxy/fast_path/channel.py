@@ -131,25 +131,30 @@ class Channel(asyncio.Protocol):
         name = self.transport.get_extra_info("peername")
         return str(name[0]) if name else ""
 
+    @property
+    def _is_going(self) -> bool:
+        """Whether the transport has been closed, by us or, a moment before `connection_lost` says so, by a fault."""
+        return self.is_closing or self.transport.is_closing()
+
     def send(self, data: bytes) -> None:
         """Send, or queue: `clogged` tells when that is too much."""
-        if not self.is_closing:
+        if not self.is_closing and not self.transport.is_closing():
             self.transport.write(data)
 
     def pause(self) -> None:
         """Read nothing more for now, so that the peer's window closes."""
-        if not self._paused and not self.is_closing:
+        if not self._paused and not self._is_going:
             self._paused = True
             self.transport.pause_reading()
 
     def resume(self) -> None:
-        if self._paused and not self.is_closing:
+        if self._paused and not self._is_going:
             self._paused = False
             self.transport.resume_reading()
 
     def finish(self) -> None:
         """Say that no further byte will come, and go on listening."""
-        if not self.is_closing and self.transport.can_write_eof():
+        if not self._is_going and self.transport.can_write_eof():
             self.transport.write_eof()
 
     def close(self) -> None:

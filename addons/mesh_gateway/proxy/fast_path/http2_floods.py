@@ -11,6 +11,8 @@ SMALL_TALK_ALLOWED = 1000
 # Two for each frame of DATA is what careful clients send.
 WINDOW_UPDATES_ALLOWED = 10_000
 WINDOW_UPDATES_PER_DATA = 2
+# What is on its way when a stream ends, in frames as small as careless clients make them.
+LATE_DATA_ALLOWED = 10_000
 # A frame cut so small by the client's window earns no further updates: it would be a dribble (CVE-2019-9511).
 DRIBBLE = 1024
 
@@ -36,7 +38,7 @@ class Tally:
 class Floods:
     """What one peer has sent lately."""
 
-    __slots__ = ("_block", "_max_block", "_resets", "_small_talk", "_window_updates")
+    __slots__ = ("_block", "_late_data", "_max_block", "_resets", "_small_talk", "_window_updates")
 
     def __init__(self, max_block: int) -> None:
         self._max_block = max_block
@@ -45,6 +47,7 @@ class Floods:
         self._resets = Tally(RESETS_ALLOWED)
         self._small_talk = Tally(SMALL_TALK_ALLOWED)
         self._window_updates = Tally(WINDOW_UPDATES_ALLOWED)
+        self._late_data = Tally(LATE_DATA_ALLOWED)
 
     def excess(self, frame: Frame, now: float, *, is_known: bool) -> str | None:
         """What there is too much of with this frame. `is_known`: its stream is one that runs."""
@@ -53,8 +56,8 @@ class Floods:
                 self._block = len(frame.raw)
             case Kind.CONTINUATION:
                 self._block += len(frame.raw)
-            case Kind.DATA if is_known and not frame.is_empty_data:
-                return None
+            case Kind.DATA if not frame.is_empty_data:
+                return "too much data on streams that ended" if not is_known and self._late_data.is_full(now) else None
             case Kind.RST_STREAM:
                 return self.reset_excess(now)
             case Kind.WINDOW_UPDATE:

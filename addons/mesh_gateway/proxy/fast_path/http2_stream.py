@@ -56,7 +56,7 @@ class Http2Stream:
         """Whether it stands in the queue of those that send."""
         self.is_gone = False
         self.moved = codec.clock()
-        """When the client last took a byte."""
+        """When the client last took a byte of what waits for it."""
         self._held: deque[bytes] = deque()
         self._unread = 0
         """Bytes that came and do not open the window again yet, padding included (RFC 9113 6.9.1)."""
@@ -155,16 +155,16 @@ class Http2Stream:
             self.out.is_ending = self.out.is_done = True
             self._settle()
             return
-        if is_whole:
-            self.out.waiting += body
-            self.out.end()
-            self._codec.outlet.wants_turn(self)
-        elif body:
+        if body:
             self.send(body)
+        if is_whole:
+            self.out.end()
 
     def send(self, data: bytes) -> None:
         if self.is_gone or self.out.is_ending or not data:
             return
+        if not self.out.waiting:
+            self.moved = self._codec.clock()
         self.out.waiting += data
         self._codec.outlet.wants_turn(self)
         self._weigh()

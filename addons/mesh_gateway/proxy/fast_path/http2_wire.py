@@ -17,6 +17,12 @@ MAX_HEADER_LIST = 65_536
 FIELD_OVERHEAD = 32  # RFC 9113 6.5.2: what a field counts beside its name and value
 
 
+class _Connection(H2Connection):
+    """Remembers how the last thousand streams ended, for frames that come late; h2 keeps 65,536 of them, for 7 MB."""
+
+    MAX_CLOSED_STREAMS = 1024
+
+
 def max_header_list(limits: HeadLimits) -> int:
     """The largest header list that is decoded at all."""
     return max(MAX_HEADER_LIST, 2 * (limits.size + FIELD_OVERHEAD * limits.fields))
@@ -46,7 +52,7 @@ def _connection(*, client_side: bool) -> H2Connection:
         validate_outbound_headers=False,
         normalize_outbound_headers=False,
     )
-    connection = H2Connection(config)
+    connection = _Connection(config)
     connection.encoder = PlainEncoder()
     connection.local_settings.initial_window_size = STREAM_WINDOW
     return connection

@@ -87,7 +87,11 @@ class UpstreamSide(Protocol):
     """Where a request goes and its answer comes from: lent to one exchange at a time."""
 
     is_reused: bool
-    is_clogged: bool
+    """Whether the connection has served before."""
+
+    @property
+    def is_clogged(self) -> bool:
+        """Whether the upstream does not take bytes as fast as they come."""
 
     def ask(self, question: Question) -> None:
         """Send the head."""

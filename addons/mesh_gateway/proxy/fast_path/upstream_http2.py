@@ -72,7 +72,8 @@ class Http2Upstream:
     @property
     def is_quiet(self) -> bool:
         """Whether the connection can take a request: open, and nothing came that nobody has read yet."""
-        return self._keeps and not self._is_over and not self.channel.is_closing and self.line.is_silent
+        takes_one = self._keeps and self._h2.remote_settings.max_concurrent_streams > 0
+        return takes_one and not self._is_over and not self.channel.is_closing and self.line.is_silent
 
     # What exchanges say.
 
@@ -88,11 +89,12 @@ class Http2Upstream:
         self._stream = self._h2.get_next_available_stream_id()
         self._out = Outflow(self._h2, self._stream)
         self._out.is_ending = self._out.is_done = is_whole
-        self._has_answered = self._answer_complete = self._is_told_clogged = False
+        self._has_answered = self._answer_complete = False
         self._trailers = ()
         self._interims = 0
         self._h2.send_headers(self._stream, block, end_stream=is_whole)
         self._flush()
+        self._is_told_clogged = self.is_clogged  # the exchange looks itself
 
     def send(self, data: bytes) -> None:
         if not self._out.is_ending and not self._is_over:
