@@ -9,7 +9,7 @@ No I/O, no clock, no mitmproxy: the flow path and the fast path share it.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, unique
 from ipaddress import ip_address
 from typing import assert_never
@@ -18,15 +18,16 @@ from urllib.parse import urlsplit
 from mesh_gateway.routing.candidates import candidates
 from mesh_gateway.routing.client import Client, identify_client
 from mesh_gateway.routing.control import Control, control
-from mesh_gateway.routing.forwarding import Forwarding, forwarded_fields
-from mesh_gateway.routing.head import Field, Rejection, RequestHead
+from mesh_gateway.routing.fields import Field, FieldSection
+from mesh_gateway.routing.forwarding import ForwardedFields, Forwarding, forwarded_fields
+from mesh_gateway.routing.head import Rejection, RequestHead
 from mesh_gateway.routing.health import HealthTable
 from mesh_gateway.routing.hostname import HostKind, HostName, parse_host
 from mesh_gateway.routing.limits import RateLimiter
 from mesh_gateway.routing.loop import is_loop
-from mesh_gateway.routing.public_side import public_port, public_scheme, request_id
+from mesh_gateway.routing.public_side import public_port, public_scheme, told_request_id
 from mesh_gateway.routing.resolution import Resolution, Standing
-from mesh_gateway.routing.routes import Route, Scheme
+from mesh_gateway.routing.routes import Route, RouteSet, Scheme
 from mesh_gateway.routing.verdicts import Failure
 from mesh_gateway.routing.websocket import is_websocket
 from mesh_gateway.settings import Settings
@@ -49,9 +50,38 @@ class OwnPath(Enum):
     METRICS = "/_metrics"
 
 
+@dataclass(slots=True)
+class Introduction:
+    """What the field section of a request says of who asks and for what, worked out once on each connection.
+
+    A client on a kept connection repeats itself: only its method and target change. The last three are filled in when
+    they are first asked for.
+    """
+
+    section: FieldSection
+    authority: str
+    client: Client
+    told_id: str | None
+    """The request's id, where a trusted peer told one."""
+    is_loop: bool
+    control: Control
+    name: HostName
+    misdirected: bool
+    """Whether the name is served under another certificate than the connection's."""
+    scheme: str
+    port: int
+    forwarded: ForwardedFields | None = None
+    routes: RouteSet | None = None
+    candidates: "tuple[Candidate, ...]" = ()
+
+
+# A browser says two or three different sections on one connection.
+REMEMBERED = 3
+
+
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """How a request reached the gateway."""
+    """How requests of one connection reach the gateway."""
 
     peer: str
     """The address at the other end of the socket."""
@@ -62,6 +92,8 @@ class Arrival:
     """False while draining or over capacity."""
     same_certificate: Callable[[str], bool] | None
     """Whether a host is served under the certificate that this connection was made with; None for plain http."""
+    introductions: list[Introduction] = field(default_factory=list, compare=False, repr=False)
+    """Those that came over this connection, the last few."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +101,34 @@ class Visit:
     """An admitted request: who asks, for what, and what the forwarding fields will say."""
 
     head: RequestHead
-    client: Client
-    host: str
-    port: int
-    scheme: str
+    introduction: Introduction
     request_id: str
-    control: Control
     websocket: bool
-    tenant: str | None = None
+
+    @property
+    def client(self) -> Client:
+        return self.introduction.client
+
+    @property
+    def host(self) -> str:
+        return self.introduction.name.host
+
+    @property
+    def port(self) -> int:
+        return self.introduction.port
+
+    @property
+    def scheme(self) -> str:
+        """Exactly `http` or `https`: how the client spoke."""
+        return self.introduction.scheme
+
+    @property
+    def control(self) -> Control:
+        return self.introduction.control
+
+    @property
+    def tenant(self) -> str | None:
+        return self.introduction.name.tenant
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +146,17 @@ class Candidate:
     user_id: str | None = None
     """What a private CA's certificate must carry as its CN."""
     route: Route | None = None
+    endpoint: str = field(init=False, repr=False, compare=False)
+    """`ip:port`, with brackets where IPv6 needs them."""
+    identity: str = field(init=False, repr=False, compare=False)
+    """What two exchanges must have in common to use one upstream connection after each other (CONTRACT part 8)."""
+
+    def __post_init__(self) -> None:
+        address = f"[{self.address}]" if ":" in self.address else self.address
+        object.__setattr__(self, "endpoint", f"{address}:{self.port}")
+        # No part can hold a blank: addresses, names of the DNS, labels; the id, which could, comes last.
+        names = f"{self.tenant} {self.server_name} {self.user_id}"
+        object.__setattr__(self, "identity", f"{self.scheme.value} {self.endpoint} {names}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,43 +200,72 @@ class Brain:
 
     def admit(self, head: RequestHead, arrival: Arrival, *, now: float) -> Reply | Forward | NeedsRoutes:
         """Who asks, for which name, and may they? `now` is monotonic seconds."""
-        client = identify_client(arrival.peer, head.fields, self.settings.trusted_proxies)
-        identity = request_id(head, client, self.new_id)
-        if (own := own_path(head, arrival)) and not is_loop(head, self.loop_token):
+        known = self._introduction(head, arrival)
+        client, name = known.client, known.name
+        identity = known.told_id or self.new_id()
+        if (own := own_path(head, arrival)) and not known.is_loop:
             return Reply(own, identity, client.address, host=head.authority)
-        if refusal := self._refusal(head, arrival, client, now):
+        if refusal := self._refusal(head, arrival, known, now):
             return Reply(refusal.failure, identity, client.address, reason=refusal.reason)
-        asked = control(head, client)
-        name = parse_host(asked.route_host or head.authority, self.settings.server_domain)
-        if refusal := self._refusal_of_name(name, head, arrival):
+        if refusal := self._refusal_of_name(known):
             return Reply(refusal.failure, identity, client.address, host=name.host, reason=refusal.reason)
-        visit = self._visit(head, client, arrival, name=name, asked=asked, identity=identity)
+        visit = Visit(head, known, identity, is_websocket(head, client))
         if name.kind is HostKind.TENANT:
             return NeedsRoutes(visit)
         assert self.settings.default_backend  # noqa: S101 - or the name would have been refused
         return Forward(visit, (default_candidate(self.settings.default_backend),))
 
-    def _refusal(self, head: RequestHead, arrival: Arrival, client: Client, now: float) -> Rejection | None:
+    def _introduction(self, head: RequestHead, arrival: Arrival) -> Introduction:
+        """What is known of the sender of `head`, from this request or one like it on the same connection."""
+        for known in arrival.introductions:
+            if known.section is head.section and known.authority == head.authority:
+                return known
+        known = self._introduce(head, arrival)
+        if len(arrival.introductions) >= REMEMBERED:
+            del arrival.introductions[0]
+        arrival.introductions.append(known)
+        return known
+
+    def _introduce(self, head: RequestHead, arrival: Arrival) -> Introduction:
+        client = identify_client(arrival.peer, head.fields, self.settings.trusted_proxies)
+        asked = control(head, client)
+        name = parse_host(asked.route_host or head.authority, self.settings.server_domain)
+        is_ours = not arrival.same_certificate or name.kind is HostKind.MALFORMED or arrival.same_certificate(name.host)
+        scheme = public_scheme(head, client, arrival.scheme)
+        return Introduction(
+            section=head.section,
+            authority=head.authority,
+            client=client,
+            told_id=told_request_id(head, client),
+            is_loop=is_loop(head, self.loop_token),
+            control=asked,
+            name=name,
+            misdirected=not is_ours,
+            scheme=scheme,
+            port=public_port(head, client, given=name.port, scheme=scheme),
+        )
+
+    def _refusal(self, head: RequestHead, arrival: Arrival, known: Introduction, now: float) -> Rejection | None:
         """Why the request is not served, whatever name it asks for."""
-        if is_loop(head, self.loop_token):
+        if known.is_loop:
             return Rejection(Failure.LOOP_DETECTED, "the request passed this gateway before")
         if arrival.listener is Listener.ADMIN:
             return Rejection(Failure.FOREIGN_HOST, "the admin port serves own paths only")
         if not arrival.accepting:
             return Rejection(Failure.UNAVAILABLE, "draining or over capacity")
-        if not self.limiter.allow(client.address, now):
+        if not self.limiter.allow(known.client.address, now):
             return Rejection(Failure.RATE_LIMITED, f"more than {self.settings.rate_limit} requests per second")
         if (head.body.length or 0) > self.settings.max_body_size:
             return Rejection(Failure.BODY_TOO_LARGE, f"content-length {head.body.length}")
         return None
 
-    def _refusal_of_name(self, name: HostName, head: RequestHead, arrival: Arrival) -> Rejection | None:
+    def _refusal_of_name(self, known: Introduction) -> Rejection | None:
         """Why nothing is served under this name, or not on this connection."""
-        if name.kind is HostKind.MALFORMED:
-            return Rejection(Failure.INVALID_HOST, f"host {head.authority[:200]!r}")
-        if arrival.same_certificate and not arrival.same_certificate(name.host):
+        if known.name.kind is HostKind.MALFORMED:
+            return Rejection(Failure.INVALID_HOST, f"host {known.authority[:200]!r}")
+        if known.misdirected:
             return Rejection(Failure.MISDIRECTED, "not under the certificate of this connection")
-        if name.kind is not HostKind.TENANT and not self.settings.default_backend:
+        if known.name.kind is not HostKind.TENANT and not self.settings.default_backend:
             return Rejection(Failure.FOREIGN_HOST, "no tenant's name")
         return None
 
@@ -206,43 +298,39 @@ class Brain:
 
     def edit(self, visit: Visit) -> tuple[Field, ...]:
         """The field list that the upstream gets; framing is the path's."""
+        return self.forwarded(visit).with_id(visit.request_id)
+
+    def forwarded(self, visit: Visit) -> ForwardedFields:
+        """The same but for the request's id, remembered with the visit's introduction."""
+        known = visit.introduction
+        if visit.websocket or visit.head.section is not known.section:  # the second: somebody has edited the flow
+            return self._forwarded(visit)
+        if known.forwarded is None:
+            known.forwarded = self._forwarded(visit)
+        return known.forwarded
+
+    def _forwarded(self, visit: Visit) -> ForwardedFields:
         forwarding = Forwarding(
             client=visit.client,
             host=visit.host,
             port=visit.port,
             scheme=visit.scheme,
-            request_id=visit.request_id,
             loop_token=self.loop_token,
             websocket=visit.websocket,
         )
         return forwarded_fields(visit.head, forwarding)
 
-    def _visit(
-        self,
-        head: RequestHead,
-        client: Client,
-        arrival: Arrival,
-        *,
-        name: HostName,
-        asked: Control,
-        identity: str,
-    ) -> Visit:
-        scheme = public_scheme(head, client, arrival.scheme)
-        return Visit(
-            head=head,
-            client=client,
-            host=name.host,
-            port=public_port(head, client, given=name.port, scheme=scheme),
-            scheme=scheme,
-            request_id=identity,
-            control=asked,
-            websocket=is_websocket(head, client),
-            tenant=name.tenant,
-        )
-
     def _candidates(self, visit: Visit, resolution: Resolution, now: float) -> tuple[Candidate, ...]:
-        tenant, found = resolution.tenant, resolution.routes
+        tenant, found, known = resolution.tenant, resolution.routes, visit.introduction
         assert found  # noqa: S101 - KNOWN says so
+        if found is known.routes and self.health.is_clean:
+            return known.candidates
+        known.routes, known.candidates = found, self._ordered(visit, tenant, found, now)
+        if not self.health.is_clean:
+            known.routes = None
+        return known.candidates
+
+    def _ordered(self, visit: Visit, tenant: str, found: RouteSet, now: float) -> tuple[Candidate, ...]:
         chosen = candidates(
             found.routes,
             is_up=lambda route: self.health.is_up(tenant, route, now),

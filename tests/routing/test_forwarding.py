@@ -5,12 +5,12 @@ from dataclasses import replace
 import pytest
 
 from mesh_gateway.routing.client import Client
-from mesh_gateway.routing.fields import Field
+from mesh_gateway.routing.fields import Field, FieldSection
 from mesh_gateway.routing.forwarding import Forwarding, answer_fields, forwarded_fields
 from mesh_gateway.routing.request import RequestHead
 from tests.routing.heads import EDGE, STRANGER, http1, http2
 
-FORWARDING = Forwarding(STRANGER, "alice.nsl.sh", 8443, "https", "id-1", "node-a", websocket=False)
+FORWARDING = Forwarding(STRANGER, "alice.nsl.sh", 8443, "https", "node-a", websocket=False)
 
 SAID = (
     (b"X-Real-IP", b"198.51.100.7"),
@@ -23,9 +23,14 @@ SAID = (
 )
 
 
+def forwarded(head: RequestHead, forwarding: Forwarding) -> tuple[Field, ...]:
+    """All fields, for a request whose id is `id-1`."""
+    return forwarded_fields(head, forwarding).with_id("id-1")
+
+
 def passed_on(head: RequestHead, client: Client = STRANGER) -> tuple[Field, ...]:
     """What is sent between `Host` and the gateway's own fields."""
-    fields = forwarded_fields(head, replace(FORWARDING, client=client))
+    fields = forwarded(head, replace(FORWARDING, client=client))
     said = next(at for at, (name, _) in enumerate(fields) if name in (b"TE", b"X-Real-IP"))
     assert fields[0] == (b"Host", b"alice.nsl.sh")
     return fields[1:said]
@@ -33,7 +38,7 @@ def passed_on(head: RequestHead, client: Client = STRANGER) -> tuple[Field, ...]
 
 def test_a_request_is_passed_on_in_order_with_what_the_gateway_says() -> None:
     head = http1("B: 1", "a: 2", "B: 3", host="ALICE.nsl.sh:8443")
-    assert forwarded_fields(head, FORWARDING) == (
+    assert forwarded(head, FORWARDING) == (
         (b"Host", b"alice.nsl.sh"),
         (b"B", b"1"),
         (b"a", b"2"),
@@ -112,7 +117,7 @@ def test_connection_cannot_name_away_framing_or_what_the_gateway_says() -> None:
         request_line="POST / HTTP/1.1",
     )
     said = (*SAID[:-1], (b"CDN-Loop", b"other, mesh-router-gateway; node=node-a"))
-    assert forwarded_fields(head, FORWARDING) == ((b"Host", b"alice.nsl.sh"), (b"Content-Length", b"3"), *said)
+    assert forwarded(head, FORWARDING) == ((b"Host", b"alice.nsl.sh"), (b"Content-Length", b"3"), *said)
 
 
 @pytest.mark.parametrize(
@@ -126,7 +131,7 @@ def test_connection_cannot_name_away_framing_or_what_the_gateway_says() -> None:
     ],
 )
 def test_of_te_only_trailers_goes_on(head: RequestHead, expected: bool) -> None:
-    fields = forwarded_fields(head, FORWARDING)
+    fields = forwarded(head, FORWARDING)
     assert ((b"TE", b"trailers") in fields) is expected
     assert len(fields) == 1 + len(SAID) + expected
 
@@ -138,16 +143,31 @@ def test_cookie_crumbs_are_joined_where_the_first_one_stood() -> None:
 
 def test_a_trusted_peer_is_appended_to_its_chain() -> None:
     head = http1("X-Forwarded-For: 198.51.100.7", "X-Real-IP: 6.6.6.6")
-    fields = dict(forwarded_fields(head, replace(FORWARDING, client=EDGE)))
+    fields = dict(forwarded(head, replace(FORWARDING, client=EDGE)))
     assert fields[b"X-Forwarded-For"] == b"198.51.100.7, 10.0.0.1"
     assert fields[b"X-Real-IP"] == b"198.51.100.7"
+
+
+def test_a_section_that_comes_again_passes_by_who_sends_it_and_nothing_else() -> None:
+    head = http1("Forwarded: for=6.6.6.6", "X-Request-ID: theirs", "A: 1")
+    clients = (STRANGER, EDGE, STRANGER, EDGE)
+    forwarded, rest = (b"Forwarded", b"for=6.6.6.6"), (b"A", b"1")
+    assert [passed_on(head, client) for client in clients] == [(rest,), (forwarded, rest)] * 2
+    fields = forwarded_fields(head, FORWARDING)
+    assert [dict(fields.with_id(told))[b"X-Request-ID"] for told in ("a", "b")] == [b"a", b"b"]
+
+
+def test_the_lines_of_http1_say_the_same_fields() -> None:
+    fields = forwarded_fields(http1("B: 1", "a: 2"), FORWARDING)
+    lines = b"".join(b"%b: %b\r\n" % field for field in fields.with_id("id-1"))
+    assert fields.http1_lines("id-1") == lines
 
 
 @pytest.mark.parametrize(
     "lines", [["Connection: keep-alive, Upgrade", "Upgrade: h2c, websocket"], ["X-Mesh-WebSocket: 1"]]
 )
 def test_a_websocket_asks_for_its_upgrade_and_no_other(lines: list[str]) -> None:
-    fields = forwarded_fields(http1(*lines), replace(FORWARDING, websocket=True))
+    fields = forwarded(http1(*lines), replace(FORWARDING, websocket=True))
     assert fields[1:] == (*SAID, (b"Connection", b"Upgrade"), (b"Upgrade", b"websocket"))
 
 
@@ -185,3 +205,9 @@ def test_an_upgraded_answer_keeps_its_upgrade() -> None:
     fields = ((b"Connection", b"Upgrade"), (b"Upgrade", b"websocket"), (b"Sec-WebSocket-Accept", b"x"))
     noise = ((b"Keep-Alive", b"1"), (b"Alt-Svc", b"x"))
     assert answer_fields(fields + noise, request_id="id-1", mesh_route=None, upgrade=True) == (*fields, ID)
+
+
+def test_an_answer_that_comes_again_is_told_apart_by_its_upgrade_and_id() -> None:
+    section = FieldSection([(b"Upgrade", b"websocket"), (b"A", b"1")])
+    told = [answer_fields(section, request_id=own, mesh_route=None, upgrade=up) for own in "ab" for up in (False, True)]
+    assert told == [(*kept, (b"X-Request-ID", own)) for own in (b"a", b"b") for kept in (section[1:], tuple(section))]

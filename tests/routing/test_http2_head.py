@@ -5,6 +5,8 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from mesh_gateway.routing.head import Body, Field, Framing, HeadLimits, Rejection, RequestHead, Version, check_http2
+from mesh_gateway.routing.http2_head import KnownSections
+from mesh_gateway.routing.recent import Recent
 from mesh_gateway.routing.verdicts import Failure
 from tests.routing.heads import LIMITS
 
@@ -20,7 +22,7 @@ class Sent:
     fields: tuple[Field, ...] = field(default_factory=tuple)
     end_stream: bool = True
 
-    def check(self, limits: HeadLimits = LIMITS) -> RequestHead | Rejection:
+    def check(self, limits: HeadLimits = LIMITS, known: KnownSections | None = None) -> RequestHead | Rejection:
         return check_http2(
             method=self.method,
             scheme=self.scheme,
@@ -29,6 +31,7 @@ class Sent:
             fields=self.fields,
             end_stream=self.end_stream,
             limits=limits,
+            known=known,
         )
 
 
@@ -128,3 +131,39 @@ def test_the_size_counts_all_that_hpack_unfolds() -> None:
     size = len(b"GET" + b"a.nsl.sh" + b"/" + b"x: y\r\n")
     assert isinstance(sent.check(replace(LIMITS, size=size)), RequestHead)
     assert isinstance(sent.check(replace(LIMITS, size=size - 1)), Rejection)
+
+
+def test_a_known_section_is_judged_as_for_the_first_time_with_any_pseudo_fields() -> None:
+    known: KnownSections = Recent()
+    section = ((b"content-length", b"5"), (b"x", b"y" * 3000))
+    sent = [
+        open_post(*section),
+        Sent(fields=section),  # the stream has ended, but not the length
+        Sent(method=b"PUT", path=b"/x", authority=b"b", fields=section, end_stream=False),
+        Sent(method=b"TRACE", fields=section, end_stream=False),
+        Sent(path=b"/" + b"a" * 1023, authority=b"b" * 200, fields=section, end_stream=False),  # too large together
+        Sent(authority=b"u@b", fields=section, end_stream=False),
+        Sent(scheme=b"ftp", fields=section, end_stream=False),
+    ]
+    read = [one.check(known=known) for one in sent]
+    assert read == [one.check() for one in sent]
+    accepted = [head.section for head in read if isinstance(head, RequestHead)]
+    assert len(accepted) == 2
+    assert accepted[0] is accepted[1]
+
+
+@pytest.mark.parametrize("name", [b"X", b"connection"])
+def test_what_is_refused_is_refused_again(name: bytes) -> None:
+    known: KnownSections = Recent()
+    sent = with_fields((name, b"y"))
+    assert isinstance(sent.check(known=known), Rejection)
+    assert isinstance(sent.check(known=known), Rejection)
+
+
+def test_a_long_section_is_not_kept() -> None:
+    known: KnownSections = Recent()
+    sent, roomy = with_fields((b"cookie", b"c" * 4096)), replace(LIMITS, size=8192)
+    first, second = sent.check(roomy, known), sent.check(roomy, known)
+    assert isinstance(first, RequestHead)
+    assert isinstance(second, RequestHead)
+    assert first.section is not second.section

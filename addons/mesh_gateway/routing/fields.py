@@ -1,6 +1,6 @@
 """How is a list of header fields asked? Names are compared in lower case, values stay the bytes they came as."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 Field = tuple[bytes, bytes]
 
@@ -8,13 +8,19 @@ _NOT_FOR_THIS_CONNECTION_ONLY = frozenset({b"host", b"content-length"})
 
 
 class FieldSection(tuple[Field, ...]):  # noqa: SLOT001 - a tuple's subclass can have no slots with something in them
-    """Fields as they came, and what is worked out from them alone: a client says the same ones again and again."""
+    """Fields as they came, and what follows from them alone: a peer says the same ones again and again."""
 
     def __init__(self, _: Iterable[Field] = ()) -> None:
         self.by_name = group(self)
         """Lower-case name to its values."""
-        self.derived: dict[object, tuple[Field, ...]] = {}
-        """What others have worked out, by whatever it hangs on besides."""
+        self._derived: dict[Callable[[FieldSection], tuple[Field, ...]], tuple[Field, ...]] = {}
+
+    def derive(self, how: Callable[["FieldSection"], tuple[Field, ...]]) -> tuple[Field, ...]:
+        """`how(self)`, worked out once; `how` is one of a module's few functions."""
+        known = self._derived.get(how)
+        if known is None:
+            known = self._derived[how] = how(self)
+        return known
 
 
 def group(fields: Iterable[Field]) -> dict[bytes, list[bytes]]:

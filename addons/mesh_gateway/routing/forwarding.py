@@ -1,7 +1,7 @@
 """Which header fields does the upstream get, and which ones the client? (CONTRACT part 5)"""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mesh_gateway.routing.client import Client
 from mesh_gateway.routing.fields import Field, FieldSection, named_by_connection, tokens
@@ -26,6 +26,7 @@ _SET_HERE = frozenset(
     }
 )
 _NEVER = _ONE_HOP | _SET_HERE
+_NEVER_FROM_STRANGERS = _NEVER | {b"forwarded"}
 _NEVER_PREFIXES: tuple[bytes, ...] = (b"x-mesh-", b"proxy-")
 _CLAIMS_PREFIXES = (*_NEVER_PREFIXES, b"x-forwarded-")
 
@@ -45,6 +46,7 @@ _ONE_HOP_ANSWER = frozenset(
 # Alt-Svc would send the client to a port of ours where nobody speaks it (HAZARDS E8)
 _NEVER_ANSWER = _ONE_HOP_ANSWER | {b"alt-svc", b"x-mesh-route", b"x-request-id"}
 _UPGRADE = frozenset({b"connection", b"upgrade"})
+_ASKS_FOR_UPGRADE: tuple[Field, ...] = ((b"Connection", b"Upgrade"), (b"Upgrade", b"websocket"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +59,50 @@ class Forwarding:
     port: int
     scheme: str
     """Exactly `http` or `https`: how the client spoke."""
-    request_id: str
     loop_token: str
     websocket: bool
 
 
-def forwarded_fields(head: RequestHead, forwarding: Forwarding) -> tuple[Field, ...]:
+@dataclass(frozen=True, slots=True)
+class ForwardedFields:
+    """All fields for an upstream but one: the request's id stands between the two halves."""
+
+    before: tuple[Field, ...]
+    after: tuple[Field, ...]
+    lines: tuple[bytes, bytes] = field(init=False, repr=False, compare=False)
+    """The halves as HTTP/1 has them, up to the id and behind it."""
+
+    def __post_init__(self) -> None:
+        before, after = (b"".join([b"%b: %b\r\n" % line for line in half]) for half in (self.before, self.after))
+        object.__setattr__(self, "lines", (before + b"X-Request-ID: ", b"\r\n" + after))
+
+    def with_id(self, request_id: str) -> tuple[Field, ...]:
+        """All fields."""
+        return (*self.before, (b"X-Request-ID", request_id.encode()), *self.after)
+
+    def http1_lines(self, request_id: str) -> bytes:
+        """The same as lines of HTTP/1, the last one with its end."""
+        before, after = self.lines
+        return before + request_id.encode() + after
+
+
+def forwarded_fields(head: RequestHead, forwarding: Forwarding) -> ForwardedFields:
     """All fields for the upstream: `Host`, what is passed on in its order, what the gateway says. Framing is the path's."""
-    return (
-        (b"Host", forwarding.host.encode()),
-        *_what_passes(head, trusted=forwarding.client.trusted),
-        *_said(head, forwarding),
+    client, host = forwarding.client, forwarding.host.encode()
+    return ForwardedFields(
+        (
+            (b"Host", host),
+            *head.section.derive(_of_trusted if client.trusted else _of_stranger),
+            (b"X-Real-IP", client.address.encode()),
+            (b"X-Forwarded-For", client.forwarded_for.encode("latin-1")),
+            (b"X-Forwarded-Proto", forwarding.scheme.encode()),
+            (b"X-Forwarded-Host", host),
+            (b"X-Forwarded-Port", b"%d" % forwarding.port),
+        ),
+        (
+            (b"CDN-Loop", loop_value(head.section.by_name.get(b"cdn-loop", ()), forwarding.loop_token)),
+            *(_ASKS_FOR_UPGRADE if forwarding.websocket else ()),
+        ),
     )
 
 
@@ -75,51 +110,24 @@ def answer_fields(
     fields: tuple[Field, ...], *, request_id: str, mesh_route: str | None, upgrade: bool
 ) -> tuple[Field, ...]:
     """All fields for the client but for the framing, given those of the upstream; `upgrade` for the answer 101."""
-    kept = list(_what_returns(fields, upgrade=upgrade))
-    kept.append((b"X-Request-ID", request_id.encode()))
-    if mesh_route is not None:
-        kept.append((b"X-Mesh-Route", mesh_route.encode()))
-    return tuple(kept)
+    section = fields if isinstance(fields, FieldSection) else FieldSection(fields)
+    kept = section.derive(_of_upgrade if upgrade else _of_answer)
+    identity = (b"X-Request-ID", request_id.encode())
+    return (*kept, identity) if mesh_route is None else (*kept, identity, (b"X-Mesh-Route", mesh_route.encode()))
 
 
-def _what_returns(fields: tuple[Field, ...], *, upgrade: bool) -> tuple[Field, ...]:
-    """What of an answer's fields is the client's, worked out once for a section that comes again."""
-    if not isinstance(fields, FieldSection):
-        fields = FieldSection(fields)
-    known = fields.derived.get(upgrade)
-    if known is None:
-        known = fields.derived[upgrade] = _returned(fields, upgrade=upgrade)
-    return known
+def _of_stranger(section: FieldSection) -> tuple[Field, ...]:
+    return tuple(_passed_on(section, _NEVER_FROM_STRANGERS, _CLAIMS_PREFIXES))
 
 
-def _returned(fields: FieldSection, *, upgrade: bool) -> tuple[Field, ...]:
-    by_name = fields.by_name
-    dropped = _NEVER_ANSWER | named_by_connection(by_name.get(b"connection", ()))
-    if b"transfer-encoding" in by_name:
-        dropped |= {b"content-length"}  # RFC 9112 6.3: overridden, and to be removed before it misleads anybody
-    if upgrade:
-        dropped -= _UPGRADE
-    return tuple([field for field in fields if field[0].lower() not in dropped])
+def _of_trusted(section: FieldSection) -> tuple[Field, ...]:
+    return tuple(_passed_on(section, _NEVER, _NEVER_PREFIXES))
 
 
-def _what_passes(head: RequestHead, *, trusted: bool) -> tuple[Field, ...]:
-    """`_passed_on`, worked out once for a section that comes again."""
-    if not isinstance(head.fields, FieldSection):
-        return tuple(_passed_on(head, trusted=trusted))
-    known = head.fields.derived.get(trusted)
-    if known is None:
-        known = head.fields.derived[trusted] = tuple(_passed_on(head, trusted=trusted))
-    return known
-
-
-def _passed_on(head: RequestHead, *, trusted: bool) -> Iterator[Field]:
-    dropped = _NEVER | named_by_connection(head.values(b"connection"))
-    prefixes = _NEVER_PREFIXES
-    if not trusted:
-        dropped |= {b"forwarded"}
-        prefixes = _CLAIMS_PREFIXES
-    cookies = head.values(b"cookie")
-    for name, value in head.fields:
+def _passed_on(section: FieldSection, never: frozenset[bytes], prefixes: tuple[bytes, ...]) -> Iterator[Field]:
+    dropped = never | named_by_connection(section.by_name.get(b"connection", ()))
+    cookies = section.by_name.get(b"cookie", [])
+    for name, value in section:
         lowered = name.lower()
         # CGI-like readers take `_` for `-`: such a name could pass for any of those above (HAZARDS B15)
         if lowered in dropped or b"_" in lowered or lowered.startswith(prefixes):
@@ -129,23 +137,24 @@ def _passed_on(head: RequestHead, *, trusted: bool) -> Iterator[Field]:
         elif cookies:
             yield name, b"; ".join(cookies)  # HTTP/2 cuts them into crumbs (RFC 9113 8.2.3)
             cookies = []
-
-
-def _said(head: RequestHead, forwarding: Forwarding) -> list[Field]:
-    client = forwarding.client
-    host = forwarding.host.encode()
-    said = [
-        (b"X-Real-IP", client.address.encode()),
-        (b"X-Forwarded-For", client.forwarded_for.encode("latin-1")),
-        (b"X-Forwarded-Proto", forwarding.scheme.encode()),
-        (b"X-Forwarded-Host", host),
-        (b"X-Forwarded-Port", b"%d" % forwarding.port),
-        (b"X-Request-ID", forwarding.request_id.encode()),
-        (b"CDN-Loop", loop_value(head.values(b"cdn-loop"), forwarding.loop_token)),
-    ]
     # without `Connection: TE`, as Go and Envoy do: it announces what we understand, the next hop may ignore it
-    if (te := head.values(b"te")) and b"trailers" in tokens(te):
-        said.insert(0, (b"TE", b"trailers"))
-    if forwarding.websocket:
-        said += [(b"Connection", b"Upgrade"), (b"Upgrade", b"websocket")]
-    return said
+    if b"trailers" in tokens(section.by_name.get(b"te", ())):
+        yield b"TE", b"trailers"
+
+
+def _of_answer(section: FieldSection) -> tuple[Field, ...]:
+    return _returned(section, _NEVER_ANSWER)
+
+
+def _of_upgrade(section: FieldSection) -> tuple[Field, ...]:
+    return _returned(section, _NEVER_ANSWER, _UPGRADE)
+
+
+def _returned(
+    section: FieldSection, never: frozenset[bytes], even_so: frozenset[bytes] = frozenset()
+) -> tuple[Field, ...]:
+    dropped = never | named_by_connection(section.by_name.get(b"connection", ()))
+    if b"transfer-encoding" in section.by_name:
+        dropped |= {b"content-length"}  # RFC 9112 6.3: overridden, and to be removed before it misleads anybody
+    dropped -= even_so
+    return tuple(field for field in section if field[0].lower() not in dropped)

@@ -44,6 +44,11 @@ class HealthTable:
         self._capacity = capacity
         self._outages: OrderedDict[_Key, _Outage] = OrderedDict()
 
+    @property
+    def is_clean(self) -> bool:
+        """Whether nothing is held against any route."""
+        return not self._outages
+
     def is_up(self, tenant: str, route: Route, now: float) -> bool:
         """Whether the route has not failed lately."""
         if not self._outages:  # the usual case, asked for each request

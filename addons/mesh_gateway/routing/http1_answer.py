@@ -10,23 +10,26 @@ from dataclasses import dataclass
 from mesh_gateway.routing.fields import FieldSection, tokens
 from mesh_gateway.routing.framing import Body, Framing
 from mesh_gateway.routing.head_rules import VALUE
+from mesh_gateway.routing.http1_section import read_section
+from mesh_gateway.routing.request import Version
 
 MAX_ANSWER_FIELDS = 200
 FINAL = 200  # RFC 9110 15: below are interim answers
 BODYLESS = frozenset({204, 304})
 
-_NAME = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-_STATUS_LINE = re.compile(rb"HTTP/1[.]([01]) ([1-9][0-9]{2})(?: (%s))?" % VALUE)
-_SECTION = re.compile(rb"(?:%s:%s\r\n)*" % (_NAME, VALUE))
-_FIELDS = re.compile(rb"(%s):[ \t]*([^\r]*)\r\n" % _NAME)
+_STATUS_LINE = re.compile(rb"(HTTP/1[.][01]) ([1-9][0-9]{2})(?: (%s))?" % VALUE)
+_VERSIONS = {b"HTTP/1.0": Version.HTTP_1_0, b"HTTP/1.1": Version.HTTP_1_1}
 _LENGTH = re.compile(rb"[0-9]{1,19}")
-_EXCERPT = 60
+_LONGEST_EXCERPT = 60
+
+_NONE, _CHUNKED, _UNTIL_END = Body(Framing.NONE), Body(Framing.CHUNKED), Body(Framing.UNTIL_END)
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerHead:
     """A head that kept every rule."""
 
+    version: Version
     status: int
     reason: bytes
     fields: FieldSection
@@ -41,45 +44,44 @@ class AnswerHead:
         """Where the body of the answer to a `method` request ends (RFC 9112 6.3), or what is wrong with that."""
         if method == "HEAD" or self.status < FINAL or self.status in BODYLESS:
             return _NONE
-        if codings := self.fields.by_name.get(b"transfer-encoding"):
-            # The coding overrides a length beside it; any other coding than one `chunked` nobody here undoes.
-            return (
-                _CHUNKED if [coding.lower() for coding in codings] == [b"chunked"] else f"transfer-encoding {codings}"
-            )
-        lengths = self.fields.by_name.get(b"content-length")
-        if lengths is None:
+        if codings := self.values(b"transfer-encoding"):
+            return self._coded(codings)
+        lengths = self.values(b"content-length")
+        if not lengths:
             return _UNTIL_END
         if len(lengths) > 1 or not _LENGTH.fullmatch(lengths[0]):
-            return f"content-length {str(lengths)[:80]}"
+            return f"content-length {str(lengths)[:_LONGEST_EXCERPT]}"
         return Body(Framing.LENGTH, int(lengths[0]))
 
-
-_NONE, _CHUNKED, _UNTIL_END = Body(Framing.NONE), Body(Framing.CHUNKED), Body(Framing.UNTIL_END)
+    def _coded(self, codings: list[bytes]) -> Body | str:
+        """The coding overrides a length beside it; any other than one `chunked` is not undone here."""
+        if self.version is Version.HTTP_1_0:
+            return "transfer-encoding in HTTP/1.0"  # RFC 9112 6.1: whoever passed it on did not know what it means
+        if len(codings) > 1 or codings[0].lower() != b"chunked":
+            return f"transfer-encoding {str(codings)[:_LONGEST_EXCERPT]}"
+        return _CHUNKED
 
 
 def read_answer(raw: bytes) -> AnswerHead | str:
     """The head in `raw`, which reaches up to and including the empty line; or what is wrong with it, for the operator."""
-    status_line, _, section = raw[:-2].partition(b"\r\n")
+    if not raw.endswith(b"\r\n\r\n"):
+        return "head does not end in an empty line"
+    status_line, _, rest = raw.partition(b"\r\n")
     found = _STATUS_LINE.fullmatch(status_line)
     if found is None:
-        return f"status line {status_line[:_EXCERPT]!r}"
-    if not _SECTION.fullmatch(section):
-        return _fault(section)
-    fields = FieldSection([(name, value.rstrip(b" \t")) for name, value in _FIELDS.findall(section)])
+        return f"status line {status_line[:_LONGEST_EXCERPT]!r}"
+    fields = read_section(rest[:-2])
+    if isinstance(fields, bytes):
+        return f"field line {fields[:_LONGEST_EXCERPT]!r}"
     if len(fields) > MAX_ANSWER_FIELDS:
         return "too many header fields"
-    keeps_alive = _keeps_alive(found[1], fields.by_name.get(b"connection"))
-    return AnswerHead(int(found[2]), found[3] or b"", fields, keeps_alive)
+    version = _VERSIONS[found[1]]
+    keeps_alive = _keeps_alive(version, fields.by_name.get(b"connection"))
+    return AnswerHead(version, int(found[2]), found[3] or b"", fields, keeps_alive)
 
 
-def _keeps_alive(minor_version: bytes, connection: list[bytes] | None) -> bool:
-    options = tokens(connection) if connection else frozenset()
-    return b"close" not in options and (minor_version == b"1" or b"keep-alive" in options)
-
-
-def _fault(section: bytes) -> str:
-    """Which line is the first one that is no field."""
-    for line in section.split(b"\r\n"):
-        if not _SECTION.fullmatch(line + b"\r\n"):
-            return f"field line {line[:_EXCERPT]!r}"
-    return "field section"
+def _keeps_alive(version: Version, connection: list[bytes] | None) -> bool:
+    if not connection:
+        return version is Version.HTTP_1_1
+    options = tokens(connection)
+    return b"close" not in options and (version is Version.HTTP_1_1 or b"keep-alive" in options)

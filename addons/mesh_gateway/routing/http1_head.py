@@ -1,15 +1,13 @@
 """Is this an HTTP/1 request head, and what does it say?"""
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mesh_gateway.routing.fields import Field, FieldSection
+from mesh_gateway.routing.fields import FieldSection
 from mesh_gateway.routing.framing import Body, http1_body
 from mesh_gateway.routing.head_rules import (
     METHOD,
     TARGET,
-    VALUE,
     authority_text,
     check_field_count,
     check_fields,
@@ -18,18 +16,14 @@ from mesh_gateway.routing.head_rules import (
     single_host,
     too_large,
 )
+from mesh_gateway.routing.http1_section import read_section
+from mesh_gateway.routing.recent import LONGEST_KEPT, Recent
 from mesh_gateway.routing.rejection import HeadError, Rejection, malformed
 from mesh_gateway.routing.request import HeadLimits, RequestHead, Version
 from mesh_gateway.routing.target import Target, agree, read_target
 
 _REQUEST_LINE = re.compile(f"({METHOD}) ({TARGET}) (HTTP/1[.][01])".encode())
 _USUAL_LINE = re.compile(f"(?!CONNECT |TRACE )({METHOD}) (?=/)({TARGET}) HTTP/1[.]1".encode())
-_SECTION = re.compile(rb"(?:[!#$%%&'*+.^_`|~0-9A-Za-z-]+:%s\r\n)*" % VALUE)
-_FIELDS = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\r]*)\r\n")
-# What a reader remembers: a browser on one connection says two or three different sections.
-_REMEMBERED = 3
-_LONGEST_REMEMBERED = 4096
-_FIELD_LINE = re.compile(rb"([!#$%%&'*+.^_`|~0-9A-Za-z-]+):(%s)" % VALUE)
 
 
 def parse_http1(raw: bytes, limits: HeadLimits) -> RequestHead | Rejection:
@@ -57,16 +51,17 @@ class HeadReader:
 
     def __init__(self, limits: HeadLimits) -> None:
         self._limits = limits
-        self._remembered: dict[bytes, _Section] = {}
+        self._recent: Recent[bytes, _Section] = Recent()
 
     def read(self, raw: bytes) -> RequestHead | Rejection:
         """The head in `raw`, as `parse_http1` reads it."""
         line, _, section = raw.partition(b"\r\n")
-        if (known := self._remembered.get(section)) and (repeated := self._repeated(line, known, len(raw))):
+        known = self._recent.get(section)
+        if known and (repeated := self._repeated(line, known, len(raw))):
             return repeated
         head = parse_http1(raw, self._limits)
-        if isinstance(head, RequestHead) and len(section) <= _LONGEST_REMEMBERED and line:
-            self._remember(section, head)
+        if isinstance(head, RequestHead) and line and not known and len(section) <= LONGEST_KEPT:
+            self._keep(section, head)
         return head
 
     def _repeated(self, line: bytes, section: _Section, size: int) -> RequestHead | None:
@@ -77,23 +72,21 @@ class HeadReader:
         method, target = match[1].decode("ascii"), match[2].decode("ascii")
         return RequestHead(method, target, section.host, Version.HTTP_1_1, section.fields, section.body)
 
-    def _remember(self, section: bytes, head: RequestHead) -> None:
-        host = head.values(b"host")
-        if head.version is not Version.HTTP_1_1 or not isinstance(head.fields, FieldSection):
+    def _keep(self, section: bytes, head: RequestHead) -> None:
+        if head.version is not Version.HTTP_1_1:
             return
-        if len(self._remembered) >= _REMEMBERED:
-            del self._remembered[next(iter(self._remembered))]
-        self._remembered[section] = _Section(head.fields, authority_text(host[0]), head.body)
+        # not the head's own authority: an absolute target may have said it in other letters
+        host = authority_text(head.values(b"host")[0])
+        self._recent.keep(section, _Section(head.section, host, head.body))
 
 
 def _read(head: bytes, limits: HeadLimits) -> RequestHead:
     _check_size(head, limits)
     if not head.endswith(b"\r\n\r\n"):
         raise malformed("head does not end in an empty line")
-    request_line, *field_lines = head[:-4].split(b"\r\n")
+    request_line, _, rest = head.partition(b"\r\n")
     method, target, version = _request_line(request_line, limits)
-    check_field_count(len(field_lines), limits)
-    fields = FieldSection(_fields(head.partition(b"\r\n")[2][:-2], field_lines))
+    fields = _fields(rest[:-2], limits)
     by_name = fields.by_name
     check_fields(by_name)
     authority = _authority(target, single_host(by_name), version)
@@ -120,20 +113,12 @@ def _request_line(line: bytes, limits: HeadLimits) -> tuple[str, Target, Version
     return method, read_target(method, target), Version(version)
 
 
-def _fields(section: bytes, lines: Sequence[bytes]) -> list[Field]:
-    """All fields. One look tells that they are sound; line by line is only for saying which one is not."""
-    if not _SECTION.fullmatch(section):
-        return [_field(line) for line in lines]
-    return [(name, value.rstrip(b" \t")) for name, value in _FIELDS.findall(section)]
-
-
-def _field(line: bytes) -> Field:
-    """One field; a folded line, a space before the colon and a bare CR or LF all fail here (RFC 9112 5)."""
-    match = _FIELD_LINE.fullmatch(line)
-    if match is None:
-        raise malformed("header line is not NAME: VALUE", line)
-    name, value = match.groups()
-    return name, value.strip(b" \t")
+def _fields(section: bytes, limits: HeadLimits) -> FieldSection:
+    check_field_count(section.count(b"\r\n"), limits)
+    fields = read_section(section)
+    if isinstance(fields, bytes):
+        raise malformed("header line is not NAME: VALUE", fields)
+    return fields
 
 
 def _authority(target: Target, host: str | None, version: Version) -> str:

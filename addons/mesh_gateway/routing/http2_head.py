@@ -1,8 +1,9 @@
 """Is this an HTTP/2 request head, and what does it say?"""
 
 import re
+from dataclasses import dataclass
 
-from mesh_gateway.routing.fields import Field, group
+from mesh_gateway.routing.fields import Field, FieldSection
 from mesh_gateway.routing.framing import http2_body
 from mesh_gateway.routing.head_rules import (
     METHOD,
@@ -17,6 +18,7 @@ from mesh_gateway.routing.head_rules import (
     single_host,
     too_large,
 )
+from mesh_gateway.routing.recent import LONGEST_KEPT, Recent
 from mesh_gateway.routing.rejection import HeadError, Rejection, malformed
 from mesh_gateway.routing.request import HeadLimits, RequestHead, Version
 from mesh_gateway.routing.target import agree, is_origin_form
@@ -34,6 +36,18 @@ _OF_A_CONNECTION = (b"connection", b"transfer-encoding", b"keep-alive", b"proxy-
 _LINE_OVERHEAD = 4
 
 
+@dataclass(frozen=True, slots=True)
+class _Sound:
+    """A field section that kept the rules, and how large it is."""
+
+    section: FieldSection
+    size: int
+
+
+KnownSections = Recent[tuple[Field, ...], _Sound]
+"""The field sections that one connection said last."""
+
+
 def check_http2(
     *,
     method: bytes,
@@ -43,16 +57,19 @@ def check_http2(
     fields: tuple[Field, ...],
     end_stream: bool,
     limits: HeadLimits,
+    known: KnownSections | None = None,
 ) -> RequestHead | Rejection:
-    """The head of an HTTP/2 request, given its pseudo fields (RFC 9113 8.3.1) and the others apart."""
+    """The head of an HTTP/2 request, given its pseudo fields (RFC 9113 8.3.1) and the others apart.
+
+    With `known` a section that the connection repeats is not looked at again; `limits` must stay the same then.
+    """
     try:
         verb = _method(method)
         target = _target(verb, path, limits)
-        _check_size(len(method) + len(authority) + len(path), fields, limits)
-        by_name = _grouped(fields)
-        whom = _authority(_scheme(scheme), authority, by_name)
-        body = http2_body(by_name, end_stream=end_stream)
-        return RequestHead(verb, target, whom, Version.HTTP_2, fields, body)
+        section = _section(fields, len(method) + len(authority) + len(path), limits, known)
+        whom = _authority(_scheme(scheme), authority, section.by_name)
+        body = http2_body(section.by_name, end_stream=end_stream)
+        return RequestHead(verb, target, whom, Version.HTTP_2, section, body)
     except HeadError as error:
         return error.rejection
 
@@ -71,23 +88,35 @@ def _target(method: str, path: bytes, limits: HeadLimits) -> str:
     return target
 
 
-def _check_size(pseudo: int, fields: tuple[Field, ...], limits: HeadLimits) -> None:
+def _section(fields: tuple[Field, ...], pseudo: int, limits: HeadLimits, known: KnownSections | None) -> FieldSection:
+    """The section of `fields` in a head whose pseudo fields have `pseudo` bytes."""
+    if known and (sound := known.get(fields)):
+        _check_size(pseudo + sound.size, limits)
+        return sound.section
     check_field_count(len(fields), limits)
-    size = pseudo + sum(len(name) + len(value) + _LINE_OVERHEAD for name, value in fields)
+    size = sum(len(name) + len(value) + _LINE_OVERHEAD for name, value in fields)
+    _check_size(pseudo + size, limits)
+    section = _sound(fields)
+    if known and size <= LONGEST_KEPT:
+        known.keep(fields, _Sound(section, size))
+    return section
+
+
+def _check_size(size: int, limits: HeadLimits) -> None:
     if size > limits.size:
         raise too_large(f"head of {size} bytes")
 
 
-def _grouped(fields: tuple[Field, ...]) -> ByName:
+def _sound(fields: tuple[Field, ...]) -> FieldSection:
     for name, value in fields:
         if not _NAME.fullmatch(name):
             raise malformed("field name", name)
         if not _VALUE.fullmatch(value):
             raise malformed("field value", value)
-    by_name = group(fields)
-    check_fields(by_name)
-    _check_connection(by_name)
-    return by_name
+    section = FieldSection(fields)
+    check_fields(section.by_name)
+    _check_connection(section.by_name)
+    return section
 
 
 def _check_connection(by_name: ByName) -> None:

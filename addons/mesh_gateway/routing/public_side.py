@@ -1,7 +1,6 @@
 """How did the client see this request: under which scheme, port and id?"""
 
 import re
-from collections.abc import Callable
 
 from mesh_gateway.routing.client import Client
 from mesh_gateway.routing.fields import elements
@@ -25,10 +24,10 @@ def public_port(head: RequestHead, client: Client, *, given: int | None, scheme:
     return given or _forwarded_port(head, client) or (443 if scheme == "https" else 80)
 
 
-def request_id(head: RequestHead, client: Client, new: Callable[[], str]) -> str:
-    """A valid id of a trusted peer, so that logs on both sides can be joined; else a `new` one."""
+def told_request_id(head: RequestHead, client: Client) -> str | None:
+    """A valid id of a trusted peer, so that logs on both sides can be joined."""
     told = head.first(b"x-request-id") if client.trusted else None
-    return told.decode("ascii") if told and _ID.fullmatch(told) else new()
+    return told.decode("ascii") if told and _ID.fullmatch(told) else None
 
 
 def _forwarded_port(head: RequestHead, client: Client) -> int | None:

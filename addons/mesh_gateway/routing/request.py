@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from enum import StrEnum, unique
 
-from mesh_gateway.routing.fields import Field, FieldSection, group
+from mesh_gateway.routing.fields import Field, FieldSection
 from mesh_gateway.routing.framing import Body
 
 
@@ -38,29 +38,28 @@ class RequestHead:
     fields: tuple[Field, ...]
     """All fields as received, `Host` too; without HTTP/2's pseudo fields."""
     body: Body
-    _by_name: dict[bytes, list[bytes]] = field(init=False, repr=False, compare=False)
+    section: FieldSection = field(init=False, repr=False, compare=False)
+    """The same fields by name: some twenty names are asked for per request."""
 
     def __post_init__(self) -> None:
-        # some twenty names are asked for per request: one pass here instead of one for each
-        fields = self.fields
-        by_name = fields.by_name if isinstance(fields, FieldSection) else group(fields)
-        object.__setattr__(self, "_by_name", by_name)
+        section = self.fields if isinstance(self.fields, FieldSection) else FieldSection(self.fields)
+        object.__setattr__(self, "section", section)
 
     def first(self, name: bytes) -> bytes | None:
         """The first value of the field, None where it is missing."""
-        values = self._by_name.get(name.lower())
+        values = self.section.by_name.get(name.lower())
         return values[0] if values else None
 
     def only(self, name: bytes) -> bytes | None:
         """The value of a field that came exactly once, else None."""
-        values = self._by_name.get(name.lower(), ())
+        values = self.section.by_name.get(name.lower(), ())
         return values[0] if len(values) == 1 else None
 
     def values(self, name: bytes) -> list[bytes]:
         """All values of the field, in order."""
-        return list(self._by_name.get(name.lower(), ()))
+        return list(self.section.by_name.get(name.lower(), ()))
 
     @property
     def expects_continue(self) -> bool:
         """Does the client wait for 100 before it sends a body? Not to be heard in HTTP/1.0 (RFC 9110 10.1.1)."""
-        return b"expect" in self._by_name and self.version is not Version.HTTP_1_0 and not self.body.is_empty
+        return b"expect" in self.section.by_name and self.version is not Version.HTTP_1_0 and not self.body.is_empty

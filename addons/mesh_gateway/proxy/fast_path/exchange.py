@@ -190,7 +190,7 @@ class FastExchange:
             self._fail(next(iter(failures)) if len(failures) == 1 else Failure.ROUTES_EXHAUSTED)
             return
         candidate = self._candidate = self._untried.pop(0)
-        self._attempt = Attempt(candidate.source, endpoint(candidate))
+        self._attempt = Attempt(candidate.source, candidate.endpoint)
         self.record.attempts.append(self._attempt)
         if self.front.is_own_listener(candidate):
             self._attempt_failed(Failure.LOOP_DETECTED, "the route leads to a listener of this gateway", fresh=fresh)
@@ -240,13 +240,21 @@ class FastExchange:
         assert upstream  # noqa: S101 - connected
         assert forward  # noqa: S101
         visit, head, worker = forward.visit, self.head, self.front.worker
-        fields = worker.brain.edit(visit)
-        if head.expects_continue and not sent:
-            fields = (*fields, (b"Expect", b"100-continue"))
+        expects = head.expects_continue and not sent
+        if expects:
             self._expecting = asyncio.get_running_loop().call_later(EXPECT_SECONDS, self._tell_to_continue)
-        credentials = head.values(b"authorization")
         upstream.ask(
-            Question(head.method, head.target, visit.host, visit.scheme, fields, head.body.framing, credentials)
+            Question(
+                method=head.method,
+                target=head.target,
+                authority=visit.host,
+                scheme=visit.scheme,
+                fields=worker.brain.forwarded(visit),
+                request_id=visit.request_id,
+                framing=head.body.framing,
+                expects_continue=expects,
+                credentials=head.section.by_name.get(b"authorization", ()),
+            )
         )
         if sent:
             upstream.send(sent)
@@ -446,7 +454,9 @@ class FastExchange:
         if self._phase is Phase.LEFTOVERS:
             self._touch(worker.settings.idle_timeout)
             self.client.discard()
-        self.client.start(AnswerStart(answer.status, answer.reason, tuple(fields), Framing.LENGTH, closes), body, is_whole=True)
+        self.client.start(
+            AnswerStart(answer.status, answer.reason, tuple(fields), Framing.LENGTH, closes), body, is_whole=True
+        )
         if self._rest_is_unwanted:
             self.client.stop_reading()
 
@@ -591,12 +601,6 @@ def is_long(head: RequestHead) -> bool:
     """Whether a body is too long to be read only to be thrown away, or may never come."""
     length = head.body.length
     return length is None or length > DISCARDABLE_BODY or head.first(b"expect") is not None
-
-
-def endpoint(candidate: Candidate) -> str:
-    """`ip:port`, with brackets where IPv6 needs them."""
-    address = f"[{candidate.address}]" if ":" in candidate.address else candidate.address
-    return f"{address}:{candidate.port}"
 
 
 def answer_interim_fields(fields: Sequence[Field]) -> list[Field]:

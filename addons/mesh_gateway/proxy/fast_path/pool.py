@@ -13,7 +13,6 @@ from mesh_gateway.proxy.fast_path.dialling import Dialler
 from mesh_gateway.proxy.fast_path.sides import Borrower
 from mesh_gateway.proxy.fast_path.upstream_http1 import Http1Upstream
 from mesh_gateway.proxy.fast_path.upstream_http2 import Http2Upstream
-from mesh_gateway.routing.routes import Scheme
 
 # Idle connections of a worker; the one that was used longest ago goes first.
 MAX_IDLE = 2048
@@ -21,19 +20,6 @@ MAX_IDLE = 2048
 IDLE_SECONDS = 55.0
 
 Upstream = Http1Upstream | Http2Upstream
-Key = tuple[str | None, Scheme, str, int, str, str | None, bool]
-
-
-def _key(candidate: Candidate, *, http2: bool) -> Key:
-    return (
-        candidate.tenant,
-        candidate.scheme,
-        candidate.address,
-        candidate.port,
-        candidate.server_name,
-        candidate.user_id,
-        http2,
-    )
 
 
 class Pool:
@@ -42,8 +28,8 @@ class Pool:
     def __init__(self, dialler: Dialler, clock: Callable[[], float]) -> None:
         self._dialler = dialler
         self._clock = clock
-        self._idle: dict[Key, list[Upstream]] = {}
-        self._by_age: OrderedDict[Upstream, Key] = OrderedDict()
+        self._idle: dict[str, list[Upstream]] = {}
+        self._by_age: OrderedDict[Upstream, str] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._by_age)
@@ -113,3 +99,7 @@ class Pool:
     def _drop(self, upstream: Upstream) -> None:
         self.forget(upstream)
         upstream.close()
+
+
+def _key(candidate: Candidate, *, http2: bool) -> str:
+    return candidate.identity + " h2" if http2 else candidate.identity

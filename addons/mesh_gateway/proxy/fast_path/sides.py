@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from mesh_gateway.pipeline import Arrival
+from mesh_gateway.routing.forwarding import ForwardedFields
 from mesh_gateway.routing.head import Field, Framing, RequestHead
 
 
@@ -76,9 +77,11 @@ class Question:
     target: str
     authority: str
     scheme: str
-    fields: Sequence[Field]
+    fields: ForwardedFields
+    request_id: str
     framing: Framing
     """NONE, LENGTH as `fields` tell it, else as the protocol has it."""
+    expects_continue: bool
     credentials: Sequence[bytes] = ()
     """The request's `Authorization`."""
 

@@ -22,6 +22,7 @@ MAX_INTERIM_ANSWERS = 20
 # A chunk's size line or a trailer section longer than this is an attack; h11's reader would collect it for ever.
 MAX_FRAMING_BYTES = 65_536
 SWITCHING_PROTOCOLS = 101
+_EXPECTS = b"Expect: 100-continue\r\n"
 
 
 @unique
@@ -77,18 +78,17 @@ class Http1Upstream:
     # What exchanges say.
 
     def ask(self, question: Question) -> None:
-        lines = [f"{question.method} {question.target} HTTP/1.1".encode()]
-        lines += [name + b": " + value for name, value in question.fields]
+        extra = _EXPECTS if question.expects_continue else b""
         self._sends_chunks = question.framing in (Framing.CHUNKED, Framing.UNTIL_END)
         if self._sends_chunks:
             # HTTP/2 bodies need no length, HTTP/1 bodies do or they become the next request (HAZARDS B1).
-            lines.append(b"Transfer-Encoding: chunked")
-        lines.append(b"\r\n")
-        self._is_bound = _signs_in_connections(question.credentials)
+            extra += b"Transfer-Encoding: chunked\r\n"
+        self._is_bound = bool(question.credentials) and _signs_in_connections(question.credentials)
         self._reading = Reading.HEAD
         self._request_sent = self._answer_complete = False
         self._interims = 0
-        self.channel.send(b"\r\n".join(lines))
+        line = f"{question.method} {question.target} HTTP/1.1\r\n".encode()
+        self.channel.send(b"%b%b%b\r\n" % (line, question.fields.http1_lines(question.request_id), extra))
 
     def send(self, data: bytes) -> None:
         self.channel.send(b"%x\r\n%b\r\n" % (len(data), data) if self._sends_chunks and data else data)

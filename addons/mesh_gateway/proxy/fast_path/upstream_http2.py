@@ -84,7 +84,10 @@ class Http2Upstream:
             (b":path", question.target.encode()),
             (b":authority", question.authority.encode()),
         ]
-        block += [(name, value) for key, value in question.fields if (name := key.lower()) not in _NOT_SENT]
+        fields = question.fields.with_id(question.request_id)
+        block += [(name, value) for key, value in fields if (name := key.lower()) not in _NOT_SENT]
+        if question.expects_continue:
+            block.append((b"expect", b"100-continue"))
         is_whole = question.framing is Framing.NONE
         self._stream = self._h2.get_next_available_stream_id()
         self._out = Outflow(self._h2, self._stream)
