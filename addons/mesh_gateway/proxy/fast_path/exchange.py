@@ -11,11 +11,11 @@ from enum import IntEnum, unique
 from typing import TYPE_CHECKING, assert_never
 
 from mesh_gateway import pages
-from mesh_gateway.observe.exchange import Attempt, Exchange
+from mesh_gateway.observe.exchange import Exchange
 from mesh_gateway.pages import Answer
-from mesh_gateway.pipeline import Candidate, Forward, NeedsRoutes, OwnPath, Reply, Visit
-from mesh_gateway.proxy.fast_path.dialling import DialError
+from mesh_gateway.pipeline import Forward, NeedsRoutes, OwnPath, Reply, Visit
 from mesh_gateway.proxy.fast_path.sides import AnswerStart, ClientSide, Question, UpstreamSide
+from mesh_gateway.proxy.fast_path.walk import Walk
 from mesh_gateway.routing.forwarding import answer_fields
 from mesh_gateway.routing.head import Field, Framing, RequestHead, Version
 from mesh_gateway.routing.resolution import Resolution
@@ -74,10 +74,7 @@ class FastExchange:
     """One request and its answer."""
 
     __slots__ = (
-        "_attempt",
-        "_candidate",
         "_expecting",
-        "_failures",
         "_is_sent",
         "_may_repeat",
         "_phase",
@@ -86,8 +83,8 @@ class FastExchange:
         "_sent_body",
         "_task",
         "_tunnel_ends",
-        "_untried",
         "_upstream",
+        "_walk",
         "client",
         "deadline",
         "forward",
@@ -105,10 +102,7 @@ class FastExchange:
         self.deadline = NEVER
         self._phase = Phase.HEAD
         self._task: asyncio.Task[None] | None = None
-        self._untried: list[Candidate] = []
-        self._candidate: Candidate | None = None
-        self._attempt: Attempt | None = None
-        self._failures: set[Failure] = set()
+        self._walk: Walk | None = None
         self._upstream: UpstreamSide | None = None
         self._request_ended = head.body.is_empty
         self._may_repeat = False
@@ -173,9 +167,9 @@ class FastExchange:
             case Forward():
                 self.front.worker.describe(self.record, decision.visit)
                 self.forward = decision
-                self._untried = list(decision.candidates)
+                self._walk = Walk(self.front, self, decision.candidates, http2=wants_http2(self.head))
                 self._may_repeat = self.head.method in IDEMPOTENT and not decision.visit.websocket
-                self._connect(fresh=not self._may_repeat)
+                self._walk.go_on(fresh=not self._may_repeat)
             case Reply():
                 self._reply(decision)
             case _:
@@ -183,54 +177,20 @@ class FastExchange:
 
     # connect
 
-    def _connect(self, *, fresh: bool) -> None:
-        """Use the first candidate that takes the request, else answer with why none did."""
-        if not self._untried:
-            failures = self._failures
-            self._fail(next(iter(failures)) if len(failures) == 1 else Failure.ROUTES_EXHAUSTED)
-            return
-        candidate = self._candidate = self._untried.pop(0)
-        self._attempt = Attempt(candidate.source, candidate.endpoint)
-        self.record.attempts.append(self._attempt)
-        if self.front.is_own_listener(candidate):
-            self._attempt_failed(Failure.LOOP_DETECTED, "the route leads to a listener of this gateway", fresh=fresh)
-            return
-        upstream = self.front.pool.take(candidate, self, http2=wants_http2(self.head), fresh=fresh)
-        if upstream is not None:
-            self._connected(upstream)
-        else:
-            self._enter(Phase.CONNECTING)
-            self.deadline = NEVER  # dialling has one of its own
-            self._task = self.front.tasks.start(self._dial(candidate, fresh=fresh), name="exchange connects")
+    def connecting(self) -> None:
+        self._enter(Phase.CONNECTING)
+        self.deadline = NEVER  # dialling has one of its own
 
-    async def _dial(self, candidate: Candidate, *, fresh: bool) -> None:
-        try:
-            try:
-                upstream = await self.front.pool.dial(candidate, self, http2=wants_http2(self.head))
-            except DialError as error:
-                self._task = None
-                failure = Failure.UPSTREAM_TLS if error.tls_failed else Failure.ROUTES_EXHAUSTED
-                self._attempt_failed(failure, str(error), fresh=fresh)
-                return
-            self._task = None
-            self._connected(upstream)
-        except Exception as error:  # noqa: BLE001 - the guard of what runs outside a channel's
-            self.fault(error)
-
-    def _attempt_failed(self, failure: Failure, reason: str, *, fresh: bool) -> None:
-        assert self._attempt  # noqa: S101 - made before it can fail
-        assert self._candidate  # noqa: S101
-        self._attempt.error = reason
-        self.front.worker.route_failed(self._candidate)
-        self._failures.add(failure)
-        self._connect(fresh=fresh)
-
-    def _connected(self, upstream: UpstreamSide) -> None:
+    def found(self, upstream: UpstreamSide) -> None:
+        assert self._walk  # noqa: S101 - it calls
         self._upstream = upstream
         self.record.connected = self.front.worker.clock()
-        self.record.served_by = self._attempt
+        self.record.served_by = self._walk.attempt
         self._enter(Phase.WAITING)
         self._ask()
+
+    def exhausted(self, failure: Failure) -> None:
+        self._fail(failure)
 
     # the request's body
 
@@ -316,7 +276,7 @@ class FastExchange:
         """The upstream's head is there, and with small answers all of it."""
         record, forward, worker = self.record, self.forward, self.front.worker
         assert forward  # noqa: S101 - or there would be no upstream
-        assert self._candidate  # noqa: S101
+        assert self._walk  # noqa: S101
         record.first_byte = worker.clock()
         is_upgrade = start.status == SWITCHING_PROTOCOLS
         if is_upgrade and not forward.visit.websocket:
@@ -324,7 +284,7 @@ class FastExchange:
             return
         record.status = start.status
         self._sent_body = None
-        worker.route_answered(self._candidate)
+        self._walk.praise()
         self._enter(Phase.TUNNEL if is_upgrade else Phase.ANSWERING)
         fields = answer_fields(
             start.fields,
@@ -471,8 +431,8 @@ class FastExchange:
         record = self.record
         if self._phase is Phase.OVER:
             return
-        if self._attempt and self._attempt.error is None and not self.has_answered:
-            self._attempt.error = reason
+        if self._walk and not self.has_answered:
+            self._walk.break_attempt(reason)
         self._let_upstream_go()
         if not self.has_answered:
             self._refuse(failure, reason=reason)
@@ -490,6 +450,8 @@ class FastExchange:
         if self._task:
             self._task.cancel()
             self._task = None
+        if self._walk:
+            self._walk.stop()
         upstream, self._upstream = self._upstream, None
         if upstream:
             upstream.close()
@@ -502,29 +464,27 @@ class FastExchange:
             return
         if not self.has_answered and not is_fault and self._repeat(reason):
             return
-        if not self.has_answered and not is_fault and self._candidate and self._is_sent:
+        if not self.has_answered and not is_fault and self._walk and self._is_sent:
             # else it may be the client's fault, who dawdles until the upstream hangs up
-            self.front.worker.route_failed(self._candidate)
+            self._walk.blame()
         self._fail(Failure.UPSTREAM_PROTOCOL, reason)
 
     def _repeat(self, reason: str) -> bool:
         """Send the request once more where that is safe: nothing was answered, and all of it is at hand."""
-        upstream = self._upstream
-        if not self._may_repeat or self._sent_body is None or not self._candidate or not self._attempt or not upstream:
+        walk, upstream = self._walk, self._upstream
+        if not self._may_repeat or self._sent_body is None or not walk or not upstream:
             return False
-        self._attempt.error = reason
+        walk.break_attempt(reason)
         self.record.served_by = None
         self._is_sent = False
         self.client.hold()
-        if upstream.is_reused:
-            # The upstream closed an idle connection just as it was used: nobody is to blame (HAZARDS D6).
-            self._untried.insert(0, self._candidate)
-        else:
+        if not upstream.is_reused:
+            # An upstream that closed an idle connection just as it was used is not to blame (HAZARDS D6).
             self._may_repeat = False
-            self.front.worker.route_failed(self._candidate)
-            self._untried = self._untried or [self._candidate]
+            walk.blame()
+        walk.turn_back(same=upstream.is_reused)
         self._let_upstream_go()
-        self._connect(fresh=True)
+        walk.go_on(fresh=True)
         return True
 
     def client_gone(self, reason: str) -> None:

@@ -24,6 +24,8 @@ from mesh_gateway.proxy.fast_path.http2_refusal import refuse
 from mesh_gateway.proxy.fast_path.http2_stream import Http2Stream
 from mesh_gateway.proxy.fast_path.http2_websocket import WebSocketExchange
 from mesh_gateway.routing.head import Field, Version
+from mesh_gateway.routing.http2_head import KnownSections
+from mesh_gateway.routing.recent import Recent
 
 if TYPE_CHECKING:
     from mesh_gateway.proxy.fast_path.connection import ClientConnection
@@ -50,6 +52,7 @@ class Http2Client:
         self.h2.receive_data(PREFACE)  # the splitter sees to it that it comes
         self.streams: dict[int, Http2Stream] = {}
         self._new_key = new_key
+        self._known: KnownSections = Recent()
         self._frames = FrameSplitter(PREFACE)
         self._floods = Floods(http2_wire.max_header_list(limits))
         self.outlet = Outlet(connection, self.h2, self._floods)
@@ -141,8 +144,13 @@ class Http2Client:
         if self._turns_away:
             self._turn_away(number)
             return
-        limits = self.front.worker.head_limits
-        read = read_head(headers, end_stream=is_ended, limits=limits, new_key=self._new_key)
+        read = read_head(
+            headers,
+            end_stream=is_ended,
+            limits=self.front.worker.head_limits,
+            new_key=self._new_key,
+            known=self._known,
+        )
         match read:
             case Broken():
                 self._give_up(ErrorCodes.PROTOCOL_ERROR, read.reason)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from mesh_gateway.proxy.fast_path.http2_websocket import upgrade_head
 from mesh_gateway.routing.head import Field, HeadLimits, Rejection, RequestHead, check_http2
+from mesh_gateway.routing.http2_head import KnownSections
 from mesh_gateway.routing.verdicts import Failure
 
 PSEUDO = frozenset({b":method", b":scheme", b":authority", b":path", b":protocol"})
@@ -62,9 +63,14 @@ class Broken:
 
 
 def read_head(
-    headers: Iterable[Field], *, end_stream: bool, limits: HeadLimits, new_key: Callable[[], bytes]
+    headers: Iterable[Field],
+    *,
+    end_stream: bool,
+    limits: HeadLimits,
+    new_key: Callable[[], bytes],
+    known: KnownSections | None = None,
 ) -> Accepted | Refused | Broken:
-    """The head of a request."""
+    """The head of a request. `known` is what the connection has said before."""
     pseudo: dict[bytes, bytes] = {}
     fields: list[Field] = []
     crumbs: list[bytes] = []
@@ -82,7 +88,7 @@ def read_head(
         fields.append((b"cookie", b"; ".join(crumbs)))  # RFC 9113 8.2.3
     if reason := _pseudo_fault(pseudo):
         return Broken(reason)
-    read = _judge(pseudo, tuple(fields), end_stream=end_stream, limits=limits, new_key=new_key)
+    read = _judge(pseudo, tuple(fields), end_stream=end_stream, limits=limits, new_key=new_key, known=known)
     if isinstance(read, Rejection):
         return _refused(read, pseudo, fields)
     if reason := _host_fault(pseudo, read.values(b"host")):
@@ -110,6 +116,7 @@ def _judge(
     end_stream: bool,
     limits: HeadLimits,
     new_key: Callable[[], bytes],
+    known: KnownSections | None,
 ) -> RequestHead | Rejection:
     protocol = pseudo.get(b":protocol")
     read = check_http2(
@@ -120,6 +127,7 @@ def _judge(
         fields=fields,
         end_stream=end_stream or protocol is not None,
         limits=limits,
+        known=known,
     )
     if protocol is None or isinstance(read, Rejection):
         return read
