@@ -18,6 +18,7 @@ DEFAULTS: Mapping[str, str] = {
     "SSL_PORT": "off",
     "LISTEN_ADDRESS": "127.0.0.1",
     "ROUTE_NETWORKS": "127.0.0.0/8",
+    "WORKERS": "1",
     # Nobody wants to wait for an open page after Ctrl-C.
     "DRAIN_TIMEOUT": "2",
 }

@@ -21,11 +21,18 @@ class Wish:
 
 
 def wishes(settings: Settings) -> tuple[Wish, ...]:
-    """The ports that the gateway takes at its start. The https one follows when there is a certificate."""
+    """The ports that the gateway takes at its start. The https one follows when there is a certificate: `https_wish`."""
     public = Wish("PORT", settings.listen_address, settings.port)
     if settings.admin_port is None:
         return (public,)
     return (public, Wish("ADMIN_PORT", settings.admin_address, settings.admin_port))
+
+
+def https_wish(settings: Settings) -> tuple[Wish, ...]:
+    """The https port, once something lies where its certificates belong; until then it is left to others."""
+    if settings.ssl_port is None or not any(settings.cert_dir.glob("*/fullchain.pem")):
+        return ()
+    return (Wish("SSL_PORT", settings.listen_address, settings.ssl_port),)
 
 
 def check(wish: Wish, *, shared: bool = False) -> None:
@@ -43,10 +50,11 @@ def check(wish: Wish, *, shared: bool = False) -> None:
         try:
             probe.bind((address, wish.port))
         except OSError as error:
-            raise PortError(_complaint(wish, error)) from error
+            raise PortError(complaint(wish, error)) from error
 
 
-def _complaint(wish: Wish, error: OSError) -> str:
+def complaint(wish: Wish, error: OSError) -> str:
+    """Why the port cannot be had, and what to do about it, in one line."""
     match error.errno:
         case errno.EADDRINUSE:
             return f"port {wish.port} is taken by another program: choose another one with {wish.variable}="

@@ -27,11 +27,16 @@ class Tool(StrEnum):
     WEB = "mitmweb"
 
 
+COMMANDS: Mapping[Tool, tuple[str, ...]] = {
+    Tool.DUMP: (sys.executable, "-P", "-m", "launch.worker"),  # mitmdump on the event loop of our choice
+    Tool.WEB: (str(Path(sys.executable).parent / Tool.WEB),),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Program:
-    """One process to be kept running."""
+    """What is to be kept running."""
 
-    name: str
     command: tuple[str, ...]
     environment: Mapping[str, str]
     page: str | None = None
@@ -54,7 +59,7 @@ def gateway(
     page = _web_page(private, environment, new_token()) if tool is Tool.WEB else None
     command = (
         *leash,
-        str(Path(sys.executable).parent / tool),
+        *COMMANDS[tool],
         "--scripts", str(ROOT / "addons" / "gateway.py"),
         "--quiet",
         "--set", f"confdir={private}",
@@ -63,7 +68,7 @@ def gateway(
         *options,
     )  # fmt: skip
     clean = {variable: value for variable, value in environment.items() if variable not in LEAKS}
-    return Program("gateway", command, clean, page)
+    return Program(command, clean, page)
 
 
 def find_leash() -> Sequence[str]:

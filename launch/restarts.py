@@ -1,23 +1,24 @@
-"""A program has ended: is it started again, and when?"""
+"""A worker has ended: is it started again, and when?"""
 
 from dataclasses import dataclass
 
-START_SECONDS = 10.0
-"""A first run that fails within this time is a failed start: it would fail again."""
 STEADY_SECONDS = 60.0
 """A run this long forgives the failures before it."""
-FIRST_DELAY_SECONDS = 1.0
-LONGEST_DELAY_SECONDS = 30.0
+DELAYS = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
+"""Seconds before a start, by the failures in a row before it: what ran well is back at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run of a program, from its start to its end."""
+    """One run of a worker, from its start to its end."""
 
     status: int
     """Exit status; negative for the signal that ended it."""
     lived_seconds: float
+    has_listened: bool
+    """Whether it came so far as to listen."""
     is_first: bool
+    """Whether no run in its place came before it."""
     failures: int
     """Failed runs in a row before this one."""
 
@@ -37,15 +38,18 @@ class Again:
     failures: int
 
 
-def judge(run: Run, *, asked_to_end: bool) -> Over | Again:
-    """Four cases: it was asked to end; it ended well by itself; its first start failed; it died."""
-    if asked_to_end or run.status == 0:
+def judge(run: Run, *, asked_to_end: bool, is_alone: bool) -> Over | Again:
+    """Four cases: it was asked to end; a lone one ended well by itself; its first start failed; it died.
+
+    One of several that ended well by itself was ended by somebody who meant just that one: it is started again.
+    """
+    is_failed_start = run.is_first and not run.has_listened
+    if asked_to_end or (run.status == 0 and (is_alone or is_failed_start)):
         return Over(0)
-    if run.is_first and run.lived_seconds < START_SECONDS:
-        return Over(shell_status(run.status))
+    if is_failed_start:
+        return Over(shell_status(run.status))  # it would fail again
     failures = 0 if run.lived_seconds >= STEADY_SECONDS else run.failures
-    delay = min(FIRST_DELAY_SECONDS * 2**failures, LONGEST_DELAY_SECONDS)
-    return Again(delay, failures + 1)
+    return Again(DELAYS[min(failures, len(DELAYS) - 1)], failures + 1)
 
 
 def shell_status(status: int) -> int:

@@ -1,6 +1,7 @@
 """The start on one page: settings, ports, surroundings, the gateway, and a word when it is up."""
 
 import asyncio
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
@@ -8,8 +9,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from launch import demo, ports
+from launch.cores import usable_cores
+from launch.listeners import Listeners
+from launch.place import Place
 from launch.programs import Program, Tool, find_leash, gateway, web_port
-from launch.supervision import AS_A_SERVICE, AT_A_TERMINAL, Supervisor, say, supervise
+from launch.supervision import AS_A_SERVICE, AS_MITMWEB, AT_A_TERMINAL, Order, Supervisor, say, supervise
+from launch.yard import Yard
 from mesh_gateway.healthcheck import complaint, own_address
 from mesh_gateway.settings import Settings, SettingsError, defaults_from, read_settings
 from mesh_gateway.tasks import Tasks
@@ -50,13 +55,32 @@ async def _run(tool: Tool, options: Sequence[str], environment: Mapping[str, str
         if tool is Tool.WEB:
             ports.check(ports.Wish("WEB_PORT", "127.0.0.1", web_port(surroundings)))
         program = gateway(tool, options, surroundings, private, leash=find_leash())
-        supervisor = Supervisor(program, patience_seconds=settings.drain_timeout + _PATIENCE_SECONDS)
+        supervisor = _supervisor(program, settings, private, workers=1 if tool is Tool.WEB else settings.workers)
         announcements = Tasks()
         announcements.start(_announce(settings, program, surroundings, is_demo=is_demo), name="announcement")
         try:
-            return await supervise(supervisor, AT_A_TERMINAL if is_demo else AS_A_SERVICE)
+            return await supervise(supervisor, _orders(tool, is_demo=is_demo))
         finally:
             await announcements.close()
+
+
+def _supervisor(program: Program, settings: Settings, private: Path, *, workers: int | None) -> Supervisor:
+    """Places with their ports, which are taken now."""
+    folder = private / "workers"
+    folder.mkdir()
+    places = workers or usable_cores()
+    patience = settings.drain_timeout + _PATIENCE_SECONDS
+    yard = Yard(program, folder, patience, report=say, is_single=places == 1)
+    listeners = [Listeners(lambda: (*ports.wishes(settings), *ports.https_wish(settings))) for _ in range(places)]
+    for each in listeners:
+        each.open()
+    return Supervisor([Place(yard, each) for each in listeners], yard)
+
+
+def _orders(tool: Tool, *, is_demo: bool) -> Mapping[signal.Signals, Order]:
+    if is_demo:
+        return AT_A_TERMINAL
+    return AS_MITMWEB if tool is Tool.WEB else AS_A_SERVICE
 
 
 def _surroundings(

@@ -1,17 +1,18 @@
-"""Who keeps the gateway running, and takes it down when asked? Signals in, restarts with growing pauses."""
+"""Who keeps the workers running, and takes them down when asked? Signals in; restarts, and replacements one by one.
+
+A small supervisor of its own and not a kept one (supervisord, circus, s6): none of them hands a worker's sockets to its
+successor, waits until that is ready and only then ends the first, and the image would need one more program.
+"""
 
 import asyncio
-import os
 import signal
 import sys
-import time
-from asyncio.subprocess import DEVNULL, Process
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from enum import Enum, auto, unique
+from typing import assert_never
 
-from launch.programs import Program
-from launch.restarts import Again, Over, Run, judge, shell_status
+from launch.place import Place
+from launch.yard import Yard
 
 
 @unique
@@ -19,6 +20,8 @@ class Order(Enum):
     """What a signal asks for."""
 
     END = auto()
+    RENEW = auto()
+    """Replace the workers one by one, so that nobody is refused or cut off."""
     PASS_ON = auto()
 
 
@@ -28,7 +31,9 @@ AT_A_TERMINAL: Mapping[signal.Signals, Order] = {
     signal.SIGINT: Order.END,
     signal.SIGHUP: Order.END,
 }
-AS_A_SERVICE: Mapping[signal.Signals, Order] = {**AT_A_TERMINAL, signal.SIGHUP: Order.PASS_ON}
+AS_A_SERVICE: Mapping[signal.Signals, Order] = {**AT_A_TERMINAL, signal.SIGHUP: Order.RENEW}
+# mitmweb's page has a port that two cannot share: there is no successor beside it.
+AS_MITMWEB: Mapping[signal.Signals, Order] = {**AT_A_TERMINAL, signal.SIGHUP: Order.PASS_ON}
 
 
 def say(line: str) -> None:
@@ -38,78 +43,55 @@ def say(line: str) -> None:
 
 
 class Supervisor:
-    """Keeps one program running. Its state is the running process, if any, and whether the end was asked for."""
+    """All places. Its own state is what it was asked for."""
 
-    def __init__(
-        self,
-        program: Program,
-        *,
-        patience_seconds: float,
-        clock: Callable[[], float] = time.monotonic,
-        report: Callable[[str], None] = say,
-    ) -> None:
-        self._program = program
-        self._patience_seconds = patience_seconds
-        self._clock = clock
-        self._report = report
-        self._process: Process | None = None
-        self._ending: signal.Signals | None = None
-        self._end_asked = asyncio.Event()
+    def __init__(self, places: Sequence[Place], yard: Yard) -> None:
+        self._places = places
+        self._yard = yard
+        self._is_ending = False
+        self._renewals = 0
+        """How often the workers are to be replaced, the time that is under way included."""
 
     async def run(self) -> int:
-        """Until the program ended for good; the exit status for the shell."""
-        failures, is_first = 0, True
-        while True:
-            started = self._clock()
-            status = await self._run_once()
-            run = Run(status, self._clock() - started, is_first, failures)
-            match judge(run, asked_to_end=self._end_asked.is_set()):
-                case Over(status=status):
-                    return status
-                case Again(delay_seconds=delay, failures=failures):
-                    await self._pause(status, delay)
-                    is_first = False
-            if self._end_asked.is_set():
-                return 0
+        """Until all have ended for good; the exit status for the shell."""
+        places = [self._yard.tasks.start(place.run(), name="place") for place in self._places]
+        try:
+            await asyncio.wait(places, return_when=asyncio.FIRST_COMPLETED)
+            if not self._is_ending:  # one cannot start: the others would only hide it
+                self.heed(signal.SIGTERM, Order.END)
+            statuses: list[int] = await asyncio.gather(*places)
+            return max(statuses)
+        finally:
+            await self._yard.tasks.close()
 
     def heed(self, number: signal.Signals, order: Order) -> None:
         """Carry out what a signal asks for."""
-        if order is Order.END:
-            if self._ending is None:
-                asyncio.get_running_loop().call_later(self._patience_seconds, self._kill)
-            self._ending = number
-            self._end_asked.set()
-        self._send(number)
+        match order:
+            case Order.END:
+                self._is_ending = True
+                for place in self._places:
+                    place.end(number)
+            case Order.PASS_ON:
+                for place in self._places:
+                    place.send(number)
+            case Order.RENEW:
+                # Asked for again while it is under way: once more afterwards, however often.
+                self._renewals = min(self._renewals + 1, 2)
+                if self._renewals == 1:
+                    self._yard.tasks.start(self._renew(), name="renewal")
+            case _:
+                assert_never(order)
 
-    async def _run_once(self) -> int:
-        # A group of its own, so that the terminal's Ctrl-C reaches it once, through here, and not twice.
-        self._process = await asyncio.create_subprocess_exec(
-            *self._program.command, env=self._program.environment, stdin=DEVNULL, process_group=0
-        )
-        if self._ending is not None:  # the signal came while it was being started
-            self._send(self._ending)
-        try:
-            return await self._process.wait()
-        finally:
-            self._process = None
-
-    async def _pause(self, status: int, delay_seconds: float) -> None:
-        self._report(
-            f"{self._program.name} ended with status {shell_status(status)}, starts again in {delay_seconds:g} s"
-        )
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._end_asked.wait(), delay_seconds)
-
-    def _send(self, number: signal.Signals) -> None:
-        if self._process is not None:
-            with suppress(ProcessLookupError):
-                self._process.send_signal(number)
-
-    def _kill(self) -> None:
-        if self._process is not None:
-            self._report(f"{self._program.name} did not end within {self._patience_seconds:g} s and is killed")
-            with suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
+    async def _renew(self) -> None:
+        while self._renewals:
+            self._yard.report("the workers are being replaced")
+            for place in self._places:
+                if not await place.renew():
+                    self._yard.report("not all workers were replaced")
+                    break
+            else:
+                self._yard.report("all workers were replaced")
+            self._renewals -= 1
 
 
 async def supervise(supervisor: Supervisor, orders: Mapping[signal.Signals, Order]) -> int:

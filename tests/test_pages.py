@@ -126,6 +126,17 @@ def test_json_has_exactly_the_three_keys(failure: Failure) -> None:
     assert json.loads(answer.body) == {"error": VERDICTS[failure].text, "code": failure.value, "requestId": "r1"}
 
 
+def test_json_ends_its_line() -> None:
+    answers = [
+        failure_answer(Failure.NO_ROUTES, request_id="r1", accept=None),
+        health_answer(),
+        ready_answer(ready=True),
+    ]
+    for answer in answers:
+        assert answer.body.endswith(b"}\n")
+        assert fields(answer)[b"Content-Length"] == str(len(answer.body)).encode()
+
+
 def test_json_tells_when_an_offline_tenant_was_last_seen() -> None:
     seen = "2024-01-15T10:30:00Z"
     answer = failure_answer(Failure.NO_ROUTES, request_id="r1", accept=None, last_seen_online=seen)
@@ -198,7 +209,7 @@ def test_any_text_makes_a_page(request_id: str, host: str, seen: str) -> None:
 
 def test_health_says_ok() -> None:
     answer = health_answer()
-    assert (answer.status, answer.body) == (200, b'{"status": "ok"}')
+    assert (answer.status, answer.body) == (200, b'{"status": "ok"}\n')
     assert fields(answer)[b"Content-Type"] == b"application/json; charset=utf-8"
 
 

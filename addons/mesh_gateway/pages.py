@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from html import escape
+from typing import Any
 
 from mesh_gateway.accept import prefers_html
 from mesh_gateway.routing.verdicts import VERDICTS, Failure, Verdict
@@ -77,23 +78,28 @@ def failure_answer(
     told = {"error": verdict.text, "code": failure.value, "requestId": request_id}
     if seen:
         told["lastSeenOnline"] = seen
-    return _answer(verdict.status, _JSON, json.dumps(told).encode(), extra)
+    return _answer(verdict.status, _JSON, _json(told), extra)
 
 
 def health_answer() -> Answer:
     """`GET /_health`: the process is alive and the gateway is loaded in it."""
-    return _answer(200, _JSON, b'{"status": "ok"}')
+    return _answer(200, _JSON, _json({"status": "ok"}))
 
 
 def ready_answer(ready: bool, reasons: Iterable[str] = ()) -> Answer:
     """`GET /_ready`: whether a balancer should send requests here, and why not."""
     told = {"ready": ready, "reasons": list(reasons)}
-    return _answer(200 if ready else 503, _JSON, json.dumps(told).encode())
+    return _answer(200 if ready else 503, _JSON, _json(told))
 
 
 def metrics_answer(body: bytes, content_type: str) -> Answer:
     """`GET /_metrics`, as the metrics were rendered."""
     return _answer(200, content_type.encode("ascii"), body)
+
+
+def _json(told: dict[str, Any]) -> bytes:
+    """With the end of its line, for those who read in a terminal."""
+    return json.dumps(told).encode() + b"\n"
 
 
 def _answer(status: int, content_type: bytes, body: bytes, extra: tuple[tuple[bytes, bytes], ...] = ()) -> Answer:

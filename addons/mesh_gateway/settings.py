@@ -269,6 +269,7 @@ TABLE: tuple[Setting, ...] = (
     Setting("TRAFFIC_PATH", "auto, fast or flow", _traffic_path, "auto", "How requests are carried: `fast`, as flows that mitmproxy shows (`flow`), or `auto`: fast unless somebody looks on."),
     Setting("NODE_NAME", "letters, digits, dots, dashes, at most 64", _name, "", "Name of this gateway towards loops (RFC 8586); the workers of one machine share it. Default: the host's name."),
     Setting("ACCESS_LOG", _FLAG, _flag, "true", "Write one JSON line per request to standard output."),
+    Setting("WORKERS", "a count of at least 1, or nothing for one per core", _optional(_count), "", "Processes that `scripts/run` starts behind the ports; empty means one for each core that it may use, `scripts/run web` and the demo have one. Limits and caches are each worker's own."),
 )
 # fmt: on
 
@@ -329,6 +330,7 @@ class Settings:
     traffic_path: TrafficPath
     node_name: str
     access_log: bool
+    workers: int | None
 
 
 def read_settings(values: Mapping[str, str]) -> Settings:

@@ -11,9 +11,11 @@ import pytest_asyncio
 
 from tests.browser.chromium import Page, browsing, find_chromium
 from tests.browser.watched import WatchedGateway
+from tests.rig import behaviours
 from tests.rig.answer import Answer
-from tests.rig.http1_client import Http1
+from tests.rig.http1_client import Http1, request_head
 from tests.rig.origin import Origin
+from tests.rig.patience import eventually
 from tests.rig.ports import LOOPBACK, dead_port
 
 CHROMIUM = find_chromium()
@@ -46,11 +48,19 @@ class Scene:
         async with Http1.connect(self.gateway.port) as client:
             return await client.ask("GET", host, target)
 
-    async def row(self, target: str) -> dict[str, str]:
-        """The row of the request for `target`, once it shows."""
-        found = f"({ROWS}).find((row) => row.path.endsWith({json.dumps(target)}) && row.comment)"
+    async def row(self, target: str, comment: str = "->") -> dict[str, str]:
+        """The row of the request for `target`, once it shows, and has such words in its comment."""
+        is_it = f"row.path.endsWith({json.dumps(target)}) && row.comment.includes({json.dumps(comment)})"
+        found = f"({ROWS}).find((row) => {is_it})"
         row: dict[str, str] = await self.page.eventually(found)
         return row
+
+    async def stopped(self) -> str:
+        """The id of the flow that an intercept filter has stopped, once there is one."""
+        found = (
+            'fetch("./flows").then((answer) => answer.json()).then((all) => all.find((flow) => flow.intercepted)?.id)'
+        )
+        return str(await self.page.eventually(found))
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -63,7 +73,8 @@ async def scene(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Scene
         gone = {**good, "port": dead, "source": "agent", "priority": 1}
         # One for each test: what another one left in the cache or in the health table must not show.
         tenants: dict[str, object] = {
-            name: [{**good, "source": "agent"}] for name in ("alice", "erin", "frank", "grace")
+            name: [{**good, "source": "agent"}]
+            for name in ("alice", "erin", "frank", "grace", "ivan", "judy", "kim", "leo")
         }
         tenants |= {"bob": [gone, good], "heidi": [gone, good], "carol": {"routes": []}}
         routes = folder / "routes.json"
@@ -136,15 +147,69 @@ async def test_a_stopped_request_is_sent_on_as_it_was_edited(scene: Scene) -> No
     await scene.page.evaluate(_call("PUT", "/options", {"intercept": "~q ~u /stopped"}))
     async with asyncio.TaskGroup() as asking:
         waiting = asking.create_task(scene.ask("grace.example.com", "/stopped"))
-        flow_id = await scene.page.eventually(
-            'fetch("./flows").then((answer) => answer.json()).then((all) => all.find((flow) => flow.intercepted)?.id)'
-        )
+        flow_id = await scene.stopped()
         assert not waiting.done()
         await scene.page.evaluate(_call("PUT", f"/flows/{flow_id}", {"request": {"path": "/edited"}}))
         await scene.page.evaluate(_call("POST", f"/flows/{flow_id}/resume", {}))
     assert waiting.result().status == 200
     assert scene.origin.last.target == "/edited"
     assert scene.origin.last.one("host") == "grace.example.com"
+
+
+async def test_a_stopped_answer_reaches_its_client_as_it_was_edited(scene: Scene) -> None:
+    await scene.page.evaluate(_call("PUT", "/options", {"intercept": "~s ~u /answered"}))
+    async with asyncio.TaskGroup() as asking:
+        waiting = asking.create_task(scene.ask("ivan.example.com", "/answered"))
+        flow_id = await scene.stopped()
+        assert not waiting.done()
+        edit = {"response": {"code": 203, "headers": [["X-Edited", "by hand"]], "content": "another answer"}}
+        await scene.page.evaluate(_call("PUT", f"/flows/{flow_id}", edit))
+        await scene.page.evaluate(_call("POST", f"/flows/{flow_id}/resume", {}))
+    answer = waiting.result()
+    assert (answer.status, answer.one("x-edited"), answer.text) == (203, "by hand", "another answer")
+    assert answer.one("content-length") == "14"
+
+
+@pytest.mark.parametrize(
+    ("stops_at", "target"),
+    [
+        pytest.param("~q", "/aborted-request", id="a request"),
+        pytest.param("~s", "/aborted-answer", id="an answer"),
+    ],
+)
+async def test_the_client_of_an_aborted_flow_is_let_go_without_an_answer(
+    scene: Scene, stops_at: str, target: str
+) -> None:
+    await scene.page.evaluate(_call("PUT", "/options", {"intercept": f"{stops_at} ~u {target}"}))
+    async with Http1.connect(scene.gateway.port) as client:
+        await client.send(request_head("GET", target, [("Host", "judy.example.com")]))
+        flow_id = await scene.stopped()
+        await scene.page.evaluate(_call("POST", f"/flows/{flow_id}/kill", {}))
+        assert await client.at_end()
+    assert (await scene.row(target, "CLIENT_CLOSED"))["mark"] == "🔴"
+    assert (await scene.ask("judy.example.com", "/after")).status == 200
+
+
+async def test_a_client_that_leaves_a_stopped_answer_got_none(scene: Scene) -> None:
+    await scene.page.evaluate(_call("PUT", "/options", {"intercept": "~s ~u /left"}))
+    async with Http1.connect(scene.gateway.port) as client:
+        await client.send(request_head("GET", "/left", [("Host", "kim.example.com")]))
+        flow_id = await scene.stopped()
+    await scene.page.evaluate(_call("POST", f"/flows/{flow_id}/resume", {}))
+    (line,) = await eventually(
+        lambda: [line for line in scene.gateway.access_log if line["path"] == "/left"], "the access line"
+    )
+    assert (line["code"], line["status"]) == ("CLIENT_CLOSED", 499)
+
+
+async def test_an_answer_that_breaks_off_while_it_is_collected_is_a_failure_of_the_gateways_own(
+    scene: Scene,
+) -> None:
+    scene.origin.at["/cut"] = behaviours.cut(promised=1000, sent=100)
+    answer = await scene.ask("leo.example.com", "/cut")
+    assert (answer.status, answer.code) == (502, "UPSTREAM_PROTOCOL")
+    assert b"mitmproxy" not in bytes(answer.body)
+    assert (await scene.row("/cut"))["status"] == "502"
 
 
 async def test_the_page_offers_the_commands(scene: Scene) -> None:
@@ -154,6 +219,8 @@ async def test_the_page_offers_the_commands(scene: Scene) -> None:
         "gateway.resolve",
         "gateway.cache.clear",
         "gateway.health",
+        "gateway.tap",
+        "gateway.untap",
     }
     await scene.ask("heidi.example.com", "/failed-over")
     told = await scene.page.evaluate(_call("POST", "/commands/gateway.health", {"arguments": []}))

@@ -1,132 +1,232 @@
-"""Is the gateway kept running, and does it end when asked? With real processes that stand in for it."""
+"""Are workers kept running, replaced and ended as they should be? With real processes that stand in for them."""
 
 import asyncio
 import os
 import signal
 import sys
-from collections.abc import Iterator
-from itertools import count
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
+from launch.listeners import Listeners
+from launch.place import Place
 from launch.programs import Program
-from launch.supervision import AS_A_SERVICE, AT_A_TERMINAL, Order, Supervisor, supervise
+from launch.supervision import AS_A_SERVICE, AS_MITMWEB, AT_A_TERMINAL, Order, Supervisor, supervise
+from launch.yard import Numbers, Yard
 from mesh_gateway.tasks import Tasks
 
-WELL = "open('ready', 'w').close(); import time; time.sleep(30)"
-STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); " + WELL
-TIDY = f"""
-import signal, sys
-def tidy(number, frame):
-    open("heard", "a").write(signal.Signals(number).name)
+# Each notes what happens to it, with its number, in the file `story`.
+BEGIN = """
+import os, signal, sys, time
+number = os.environ["GATEWAY_WORKER"]
+def note(what): open("story", "a").write(f"{number} {what}\\n")
+def say(word): os.write(int(os.environ["GATEWAY_TELL"]), word.encode() + b"\\n")
+def tidy(sent, frame):
+    note(signal.Signals(sent).name)
     sys.exit(0)
-for number in (signal.SIGTERM, signal.SIGINT): signal.signal(number, tidy)
-signal.signal(signal.SIGHUP, lambda number, frame: open("heard", "a").write("again "))
-{WELL}
+for each in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT): signal.signal(each, tidy)
+signal.signal(signal.SIGHUP, lambda sent, frame: note("SIGHUP"))
 """
-FAILS_TWICE = """
-import pathlib, sys
-runs = pathlib.Path("runs")
-runs.write_text(runs.read_text() + "x" if runs.exists() else "x")
-sys.exit(0 if len(runs.read_text()) == 3 else 7)
-"""
+WELL = BEGIN + "note('began'); say('listening'); note('ready'); say('ready'); time.sleep(30)"
+STUBBORN = BEGIN + "signal.signal(signal.SIGTERM, signal.SIG_IGN); say('listening'); note('ready'); time.sleep(30)"
+FIRST_READY_ONLY = BEGIN + "say('listening'); number == '0' and say('ready'); note('began'); time.sleep(30)"
+DIES = BEGIN + "note('began'); say('listening'); sys.exit(7)"
 
 
 class World:
-    """A program in a folder of its own, its supervisor, and what that said."""
+    """Workers in a folder of their own, their supervisor, and what that said."""
 
-    def __init__(self, folder: Path, code: str, *, clock: Iterator[float], patience_seconds: float = 5) -> None:
+    def __init__(
+        self, folder: Path, code: str, *, places: int = 1, patience_seconds: float = 5, ready_seconds: float = 5
+    ) -> None:
         self.folder = folder
         self.said: list[str] = []
+        (folder / "workers").mkdir()
         command = ("/bin/sh", "-c", 'cd "$1" && exec "$2" -c "$3"', "sh", str(folder), sys.executable, code)
-        self.supervisor = Supervisor(
-            Program("gateway", command, dict(os.environ)),
-            patience_seconds=patience_seconds,
-            clock=lambda: next(clock),
+        yard = Yard(
+            Program(command, dict(os.environ)),
+            folder / "workers",
+            patience_seconds,
             report=self.said.append,
+            is_single=places == 1,
+            ready_seconds=ready_seconds,
         )
+        self.supervisor = Supervisor([Place(yard, Listeners(tuple)) for _ in range(places)], yard)
 
-    async def until(self, name: str) -> None:
-        """Wait for a file that the program writes."""
+    @property
+    def story(self) -> list[str]:
+        path = self.folder / "story"
+        return path.read_text().splitlines() if path.exists() else []
+
+    async def until(self, *events: str) -> None:
+        """Wait until all of these have happened."""
         async with asyncio.timeout(5):
-            while not (self.folder / name).exists():  # noqa: ASYNC110 - another process says it by a file
+            while not set(events) <= {*self.story, *self.said}:  # noqa: ASYNC110 - other processes say it by a file
                 await asyncio.sleep(0.01)
 
-    def heard(self) -> str:
-        return (self.folder / "heard").read_text()
+    def start(self, orders: Mapping[signal.Signals, Order] = AS_A_SERVICE) -> "asyncio.Task[int]":
+        return Tasks().start(supervise(self.supervisor, orders), name="supervisor")
 
 
-def each_run_lives(seconds: float) -> Iterator[float]:
-    """A clock that is looked at at the start and at the end of each run."""
-    return count(0, seconds)
+def send(number: signal.Signals) -> None:
+    os.kill(os.getpid(), number)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
-async def test_a_signal_is_handed_on_and_the_end_is_a_good_one(tmp_path: Path, number: signal.Signals) -> None:
-    world = World(tmp_path, TIDY, clock=each_run_lives(1))
-    running = Tasks().start(supervise(world.supervisor, AS_A_SERVICE), name="supervisor")
-    await world.until("ready")
-    os.kill(os.getpid(), number)
+async def test_a_signal_is_handed_on_to_all_and_the_end_is_a_good_one(tmp_path: Path, number: signal.Signals) -> None:
+    world = World(tmp_path, WELL, places=2)
+    running = world.start()
+    await world.until("0 ready", "1 ready")
+    send(number)
     assert await running == 0
-    assert world.heard() == number.name
+    assert {f"0 {number.name}", f"1 {number.name}"} <= set(world.story)
     assert world.said == []
 
 
-async def test_a_service_hears_a_hangup_and_goes_on(tmp_path: Path) -> None:
-    world = World(tmp_path, TIDY, clock=each_run_lives(1))
-    running = Tasks().start(supervise(world.supervisor, AS_A_SERVICE), name="supervisor")
-    await world.until("ready")
-    os.kill(os.getpid(), signal.SIGHUP)
-    await world.until("heard")
-    os.kill(os.getpid(), signal.SIGTERM)
+async def test_a_hangup_replaces_a_services_workers_one_by_one(tmp_path: Path) -> None:
+    world = World(tmp_path, WELL, places=2)
+    running = world.start()
+    await world.until("0 ready", "1 ready")
+    before = len(world.story)
+    send(signal.SIGHUP)
+    await world.until("all workers were replaced")
+    send(signal.SIGTERM)
     assert await running == 0
-    assert world.heard() == "again SIGTERM"
+    story = world.story[before:]
+    assert story.index("2 ready") < min(story.index(f"{old} SIGQUIT") for old in "01"), (
+        "the first is ready, then one goes"
+    )
+    assert sum("SIGQUIT" in line for line in story) == 2
+    assert sum("SIGTERM" in line for line in story) == 2
+
+
+async def test_a_successor_that_does_not_become_ready_is_ended_and_the_old_one_stays(tmp_path: Path) -> None:
+    world = World(tmp_path, FIRST_READY_ONLY, ready_seconds=0.3)
+    running = world.start()
+    await world.until("0 began")
+    send(signal.SIGHUP)
+    await world.until("not all workers were replaced", "1 SIGTERM")
+    assert "worker 1 did not become ready, worker 0 stays" in world.said
+    assert "0 SIGQUIT" not in world.story
+    send(signal.SIGTERM)
+    assert await running == 0
+
+
+async def test_hangups_during_a_replacement_make_one_more(tmp_path: Path) -> None:
+    world = World(tmp_path, WELL)
+    running = world.start()
+    await world.until("0 ready")
+    for _ in range(5):
+        world.supervisor.heed(signal.SIGHUP, Order.RENEW)
+    async with asyncio.timeout(5):
+        while world.said.count("all workers were replaced") < 2:  # noqa: ASYNC110 - the supervisor reports by a plain call
+            await asyncio.sleep(0.01)
+    send(signal.SIGTERM)
+    assert await running == 0
+    assert world.said.count("the workers are being replaced") == 2
+
+
+async def test_an_end_during_a_replacement_does_not_hurry_those_who_leave(tmp_path: Path) -> None:
+    slow = "signal.signal(signal.SIGQUIT, lambda sent, frame: note('SIGQUIT')); "
+    world = World(tmp_path, WELL.replace("note('began')", slow + "note('began')"), patience_seconds=0.5)
+    running = world.start()
+    await world.until("0 ready")
+    send(signal.SIGHUP)
+    await world.until("all workers were replaced", "0 SIGQUIT")
+    send(signal.SIGTERM)
+    assert await running == 0
+    assert "1 SIGTERM" in world.story
+    assert "0 SIGTERM" not in world.story
+    assert world.said[-1] == "worker 0 did not end within 0.5 s and is killed"
+
+
+async def test_mitmweb_hears_a_hangup_itself(tmp_path: Path) -> None:
+    world = World(tmp_path, WELL)
+    running = world.start(AS_MITMWEB)
+    await world.until("0 ready")
+    send(signal.SIGHUP)
+    await world.until("0 SIGHUP")
+    send(signal.SIGTERM)
+    assert await running == 0
 
 
 def test_a_closed_terminal_ends_what_was_started_in_it() -> None:
     assert AT_A_TERMINAL[signal.SIGHUP] is Order.END
 
 
-async def test_a_failed_first_start_ends_with_its_status(tmp_path: Path) -> None:
-    world = World(tmp_path, "raise SystemExit(3)", clock=each_run_lives(1))
-    assert await world.supervisor.run() == 3
+async def test_a_failed_first_start_ends_all_with_its_status(tmp_path: Path) -> None:
+    world = World(tmp_path, WELL.replace("note('began')", "number == '1' and sys.exit(3)"), places=3)
+    assert await asyncio.wait_for(world.supervisor.run(), 5) == 3
     assert world.said == []
 
 
-async def test_one_that_died_is_started_again_until_it_ends_well(tmp_path: Path) -> None:
-    # Eleven seconds by its clock: the first end is no failed start, and none is steady work.
-    world = World(tmp_path, FAILS_TWICE, clock=each_run_lives(11))
-    assert await world.supervisor.run() == 0
-    assert (tmp_path / "runs").read_text() == "xxx"
-    assert world.said == [
-        "gateway ended with status 7, starts again in 1 s",
-        "gateway ended with status 7, starts again in 2 s",
-    ]
+async def test_one_that_died_is_back_at_once_and_then_after_growing_pauses(tmp_path: Path) -> None:
+    world = World(tmp_path, DIES)
+    running = world.start()
+    await world.until("worker 0 ended with status 7, starts again in 1 s")
+    assert world.said[0] == "worker 0 ended with status 7, starts again"
+    assert world.story == ["0 began", "0 began"]
+    send(signal.SIGTERM)
+    assert await asyncio.wait_for(running, 0.5) == 0, "the end can be asked for in the pause"
 
 
-async def test_the_end_can_be_asked_for_in_the_pause_before_a_restart(tmp_path: Path) -> None:
-    world = World(tmp_path, "raise SystemExit(7)", clock=each_run_lives(11))
-    running = Tasks().start(world.supervisor.run(), name="supervisor")
+async def test_of_many_one_that_is_killed_comes_back_under_its_number(tmp_path: Path) -> None:
+    pid = "open(f'pid{number}', 'w').write(str(os.getpid())); "
+    world = World(tmp_path, WELL.replace("note('began')", f"{pid}note('began')"), places=2)
+    running = world.start()
+    await world.until("0 ready", "1 ready")
+    os.kill(int((tmp_path / "pid1").read_text()), signal.SIGKILL)
+    await world.until("worker 1 ended with status 137, starts again")
     async with asyncio.timeout(5):
-        while not world.said:  # noqa: ASYNC110 - the supervisor reports by a plain call
+        while world.story.count("1 ready") < 2:  # noqa: ASYNC110 - another process says it by a file
             await asyncio.sleep(0.01)
-    world.supervisor.heed(signal.SIGTERM, Order.END)
-    assert await asyncio.wait_for(running, 0.5) == 0
+    assert world.story.count("0 began") == 1
+    send(signal.SIGTERM)
+    assert await running == 0
+
+
+async def test_of_many_one_that_is_asked_to_end_by_hand_is_replaced_while_it_finishes(tmp_path: Path) -> None:
+    code = (
+        BEGIN
+        + """
+def leave(sent, frame):
+    say('leaving'); note('leaving')
+signal.signal(signal.SIGTERM, leave)
+open(f'pid{number}', 'w').write(str(os.getpid())); say('listening'); note('ready')
+time.sleep(30) # it would finish what runs
+"""
+    )
+    world = World(tmp_path, code, places=2, patience_seconds=0.5)
+    running = world.start()
+    await world.until("0 ready", "1 ready")
+    os.kill(int((tmp_path / "pid1").read_text()), signal.SIGTERM)
+    await world.until("1 leaving", "2 ready", "worker 1 is leaving, another takes its place")
+    await world.until("worker 1 did not end within 0.5 s and is killed")
+    assert "0 leaving" not in world.story
+    send(signal.SIGTERM)
+    assert await running == 0
 
 
 async def test_one_that_will_not_end_is_killed_when_patience_is_over(tmp_path: Path) -> None:
-    world = World(tmp_path, STUBBORN, clock=each_run_lives(1), patience_seconds=0.2)
-    running = Tasks().start(world.supervisor.run(), name="supervisor")
-    await world.until("ready")
-    world.supervisor.heed(signal.SIGTERM, Order.END)
+    world = World(tmp_path, STUBBORN, patience_seconds=0.2)
+    running = world.start()
+    await world.until("0 ready")
+    send(signal.SIGTERM)
     assert await asyncio.wait_for(running, 5) == 0
-    assert world.said == ["gateway did not end within 0.2 s and is killed"]
+    assert world.said == ["worker 0 did not end within 0.2 s and is killed"]
 
 
 async def test_a_signal_while_the_process_is_being_started_is_not_lost(tmp_path: Path) -> None:
-    world = World(tmp_path, WELL, clock=each_run_lives(1))
-    running = Tasks().start(world.supervisor.run(), name="supervisor")
+    world = World(tmp_path, WELL)
+    running = world.start()
     await asyncio.sleep(0)
     world.supervisor.heed(signal.SIGTERM, Order.END)
     assert await asyncio.wait_for(running, 5) == 0
+
+
+def test_a_worker_gets_the_lowest_number_that_is_free() -> None:
+    numbers = Numbers()
+    assert [numbers.take() for _ in range(3)] == [0, 1, 2]
+    numbers.give_back(1)
+    assert [numbers.take() for _ in range(2)] == [1, 3]

@@ -17,6 +17,7 @@ from tests.rig.gateway import bad_signs
 from tests.rig.http1_client import Http1, request_head
 from tests.rig.http2_client import StreamBrokenError
 from tests.rig.patience import eventually
+from tests.rig.payload import MIB, blocks
 from tests.rig.samples import total
 from tests.rig.websocket_client import WebSocket
 from tests.rig.websocket_origin import echo_websocket
@@ -229,6 +230,22 @@ async def test_over_http2_a_body_that_stops_coming_is_answered_408(place: World)
         assert stream.answer.status == 408
         assert (await client.ask("GET", host)).status == 200
     assert not origin.arrivals[0].complete
+
+
+async def test_over_http2_an_upstream_that_does_not_take_a_body_is_504(place: World) -> None:
+    host, _ = await place.new_tenant("untaken", behaviours.silence)
+    async with place.connect_http2(host) as client:
+        stream = client.begin("PUT", host)
+        sending = asyncio.gather(client.send(stream, blocks(64 * MIB)))
+        async with asyncio.timeout(10):
+            await stream.headed.wait()
+        sending.cancel()
+        assert stream.answer
+        assert stream.answer.status == 504
+        line = (await place.gateway.access_lines(stream.answer.one("x-request-id")))[0]
+        assert line["code"] == "UPSTREAM_TIMEOUT"
+        lively, _ = await place.new_tenant("livelytoo")
+        assert (await client.ask("GET", lively)).status == 200
 
 
 # Answers.

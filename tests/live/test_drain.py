@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import os
+import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -13,7 +15,6 @@ from tests.rig import behaviours
 from tests.rig.answer import Answer
 from tests.rig.certificates import Authority
 from tests.rig.http1_client import Http1, request_head
-from tests.rig.http2_client import StreamBrokenError
 from tests.rig.patience import eventually
 from tests.rig.ports import listens
 from tests.rig.samples import total
@@ -21,6 +22,7 @@ from tests.rig.websocket_client import WebSocket
 from tests.rig.websocket_origin import echo_websocket
 from tests.rig.world import World, world
 
+on_both_paths = pytest.mark.parametrize("path", ["fast", "flow"])
 DOWNLOADS, UPLOADS = 20, 5
 BODY = b"0123456789"
 STEP = 0.1
@@ -164,32 +166,79 @@ async def test_over_http2_what_runs_is_finished_and_what_comes_later_is_503(
             assert await here.gateway.exited(PROCESS_ENDS) == 0
 
 
-@pytest.mark.xfail(reason="a draining gateway sends no GOAWAY: clients learn of the end by losing their connection")
-async def test_over_http2_a_drain_is_announced(tmp_path: Path, authority: Authority) -> None:
-    async with world(tmp_path, authority, DRAIN_TIMEOUT="5s") as here:
+@on_both_paths
+async def test_over_http2_a_drain_is_announced_and_what_runs_is_finished(
+    tmp_path: Path, authority: Authority, path: str
+) -> None:
+    async with world(tmp_path, authority, DRAIN_TIMEOUT="5s", TRAFFIC_PATH=path) as here:
         host, _ = await here.new_tenant("alice", behaviours.slow(0.6))
         async with here.connect_http2(host) as client:
             running = client.begin("GET", host, ended=True)
             await asyncio.sleep(0.2)
             here.gateway.terminate()
-            with contextlib.suppress(StreamBrokenError):
-                assert (await client.answer(running)).status == 200
-            await eventually(lambda: client.ended, "the end")
+            await eventually(lambda: client.ended, "the announcement")
             assert client.ended == "GOAWAY 0"
+            assert not running.done.is_set()
+            assert (await client.answer(running)).status == 200
+            assert await here.gateway.exited(5) == 0
 
 
-async def test_an_operator_sees_the_drain_on_a_connection_that_was_open_and_nothing_on_a_new_one(
-    tmp_path: Path, authority: Authority
-) -> None:
+@on_both_paths
+async def test_an_idle_http2_connection_ends_with_goaway(tmp_path: Path, authority: Authority, path: str) -> None:
+    async with world(tmp_path, authority, DRAIN_TIMEOUT="5s", TRAFFIC_PATH=path) as here:
+        host, _ = await here.new_tenant("alice")
+        async with here.connect_http2(host) as client:
+            assert (await client.ask("GET", host)).status == 200
+            here.gateway.terminate()
+            await eventually(lambda: client.ended, "the announcement")
+            assert client.ended == "GOAWAY 0"
+            assert await here.gateway.exited(5) == 0
+
+
+async def test_operators_see_the_drain_until_the_process_ends(tmp_path: Path, authority: Authority) -> None:
     async with world(tmp_path, authority, DRAIN_TIMEOUT="5s") as here:
-        host, _ = await here.new_tenant("alice", behaviours.slow(0.6))
-        async with here.connect() as client, Http1.connect(here.gateway.admin_port) as operator:
-            assert (await operator.ask("GET", "admin", "/_ready")).status == 200
+        host, _ = await here.new_tenant("alice", behaviours.slow(3))
+        async with here.connect() as client:
             answering = asyncio.gather(client.ask("GET", host))
             await asyncio.sleep(0.2)
             here.gateway.terminate()
-            await refused(here.gateway.admin_port)
-            answer = await operator.ask("GET", "admin", "/_ready")
+            await refused(here.gateway.port)
+            async with Http1.connect(here.gateway.admin_port) as operator:
+                answer = await operator.ask("GET", "admin", "/_ready")
             assert (answer.status, answer.json["ready"]) == (503, False)
             assert "draining" in answer.json["reasons"]
+            assert total(await here.gateway.metrics(), "gateway_exchanges_in_flight") == 2
+            async with Http1.connect(here.gateway.admin_port) as operator:
+                assert (await operator.ask("GET", "admin", "/_health")).status == 200
             assert [a.status for a in await answering] == [200]
+            assert await here.gateway.exited(5) == 0
+
+
+@on_both_paths
+async def test_a_relieved_worker_serves_what_its_clients_still_ask_and_leaves_its_ports(
+    tmp_path: Path, authority: Authority, path: str
+) -> None:
+    async with world(tmp_path, authority, DRAIN_TIMEOUT="10s", TRAFFIC_PATH=path) as here:
+        host, _ = await here.new_tenant("alice")
+        slow, _ = await here.new_tenant("slow", behaviours.slow(4))
+        async with here.connect() as busy, here.connect() as fresh, here.connect() as idle:
+            assert (await idle.ask("GET", host)).all("connection") == []
+            await busy.send(request_head("GET", "/", [("Host", slow)]))
+            await in_flight(here, 1)
+            os.kill(here.gateway.pid, signal.SIGQUIT)
+            await refused(here.gateway.port)
+            await refused(here.gateway.admin_port)
+            for client in (fresh, busy):
+                answer = await client.answer() if client is busy else await client.ask("GET", host)
+                assert (answer.status, answer.one("connection").lower()) == (200, "close")
+                assert await client.at_end()
+            assert await idle.at_end()
+            assert await here.gateway.exited(5) == 0
+
+
+async def test_a_hangup_ends_nothing(tmp_path: Path, authority: Authority) -> None:
+    async with world(tmp_path, authority) as here:
+        host, _ = await here.new_tenant("alice")
+        os.kill(here.gateway.pid, signal.SIGHUP)
+        await eventually(lambda: "SIGHUP is not heeded" in here.gateway.log, "a word about it")
+        assert (await here.ask("GET", host)).status == 200

@@ -8,19 +8,33 @@ import contextlib
 import struct
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Self
 
 import pytest
 import pytest_asyncio
-from hpack import Encoder
 
 from mesh_gateway.tasks import Tasks
 from tests.rig import behaviours
 from tests.rig.api import UNKNOWN, known, route
 from tests.rig.certificates import Authority
 from tests.rig.http1_client import Http1, request_head
+from tests.rig.http2_frames import (
+    ACK,
+    CONTINUATION,
+    DATA,
+    END_HEADERS,
+    END_STREAM,
+    HEADERS,
+    PING,
+    PRIORITY,
+    SETTINGS,
+    WINDOW_UPDATE,
+    Frames,
+    field_block,
+    frame,
+    request,
+    reset,
+)
 from tests.rig.payload import MIB
-from tests.rig.ports import LOOPBACK
 from tests.rig.samples import total
 from tests.rig.world import World, world
 
@@ -84,96 +98,27 @@ async def unharmed(place: World) -> AsyncIterator[None]:
 # Frames.
 
 
-def frame(kind: int, stream: int, payload: bytes = b"", flags: int = 0) -> bytes:
-    """RFC 9113 4.1."""
-    return struct.pack(">I", len(payload))[1:] + bytes([kind, flags]) + struct.pack(">I", stream) + payload
+def connect(place: World, *, reading: bool = True) -> contextlib.AbstractAsyncContextManager[Frames]:
+    return Frames.connect(place.gateway.tls_port, place.authority.trusting("h2"), HOST, reading=reading)
 
 
-DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = 0, 1, 2, 3, 4, 6, 7, 8, 9
-END_STREAM, END_HEADERS, ACK = 1, 4, 1
-NUMBERS = range(1, 2001, 2)
-
-
-class Frames:
-    """An HTTP/2 connection on which frames go out as they are, whatever the rules say."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader = reader
-        self._writer = writer
-        self.received: list[tuple[int, int, bytes]] = []
-        """Type, stream and payload of each frame."""
-        self.ended = asyncio.Event()
-
-    @classmethod
-    @contextlib.asynccontextmanager
-    async def connect(cls, place: World, *, reading: bool = True) -> AsyncIterator[Self]:
-        """A connection that has said hello; without `reading` it takes nothing that it is sent."""
-        tls = place.authority.trusting("h2")
-        async with asyncio.timeout(5):
-            reader, writer = await asyncio.open_connection(
-                LOOPBACK, place.gateway.tls_port, ssl=tls, server_hostname=HOST
-            )
-        client, tasks = cls(reader, writer), Tasks()
-        await client.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(SETTINGS, 0))
-        if reading:
-            tasks.start(client._read(), name="frames")
-        try:
-            yield client
-        finally:
-            await tasks.close()
-            writer.transport.abort()
-
-    async def send(self, *frames: bytes) -> None:
-        """A peer that has had enough is no fault of the flood's."""
-        with contextlib.suppress(ConnectionError):
-            self._writer.write(b"".join(frames))
-            await self._writer.drain()
-
-    async def has_ended(self, seconds: float = 5.0) -> bool:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self.ended.wait()
-        return self.ended.is_set()
-
-    @property
-    def error(self) -> int | None:
-        """The code of the GOAWAY, None where there was none."""
-        codes = [struct.unpack(">I", payload[4:8])[0] for kind, _, payload in self.received if kind == GOAWAY]
-        return codes[0] if codes else None
-
-    def count(self, kind: int) -> int:
-        return sum(1 for received, _, _ in self.received if received == kind)
-
-    async def _read(self) -> None:
-        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, OSError):
-            while True:
-                head = await self._reader.readexactly(9)
-                payload = await self._reader.readexactly(int.from_bytes(head[:3]))
-                self.received.append((head[3], int.from_bytes(head[5:9]), payload))
-        self.ended.set()
-
-
-def head(*more: tuple[str, str], host: str = HOST) -> bytes:
-    """The block of a request's head, which refers to nothing that was sent before."""
-    block: bytes = Encoder().encode(
-        [(":method", "GET"), (":scheme", "https"), (":path", "/"), (":authority", host), *more]
-    )
-    return block
+def head(*more: tuple[str, str]) -> bytes:
+    return field_block(HOST, *more)
 
 
 def begun(stream: int, host: str = HOST, *, ended: bool = True) -> bytes:
-    """A whole request, or the head of one with a body."""
-    return frame(HEADERS, stream, head(host=host), END_HEADERS | (END_STREAM if ended else 0))
+    return request(stream, host, ended=ended)
 
 
+NUMBERS = range(1, 2001, 2)
+CANCEL = 8
 ENHANCE_YOUR_CALM = 11
 
 
 async def test_a_client_that_resets_its_streams_is_sent_away(place: World) -> None:
     host, origin = await place.new_tenant("resets", behaviours.slow(30))
-    cancel = struct.pack(">I", 8)
-    async with unharmed(place), Frames.connect(place) as client:
-        await client.send(*(begun(number, host) + frame(RST_STREAM, number, cancel) for number in NUMBERS))
+    async with unharmed(place), connect(place) as client:
+        await client.send(*(begun(number, host) + reset(number, CANCEL) for number in NUMBERS))
         assert await client.has_ended()
         assert client.error == ENHANCE_YOUR_CALM
     assert len(origin.arrivals) <= 110
@@ -183,7 +128,7 @@ async def test_a_client_that_resets_its_streams_is_sent_away(place: World) -> No
 async def test_a_client_that_makes_the_gateway_reset_is_sent_away_too(place: World) -> None:
     """MadeYouReset (CVE-2025-8671): a window that overflows is the client's fault and the server's reset."""
     host, origin = await place.new_tenant("madeyou", behaviours.slow(30))
-    async with unharmed(place), Frames.connect(place) as client:
+    async with unharmed(place), connect(place) as client:
         overflow = struct.pack(">I", 0x7FFFFFFF)
         for number in NUMBERS:
             await client.send(begun(number, host) + frame(WINDOW_UPDATE, number, overflow))
@@ -194,7 +139,7 @@ async def test_a_client_that_makes_the_gateway_reset_is_sent_away_too(place: Wor
 
 async def test_at_most_a_hundred_streams_run_at_a_time(place: World) -> None:
     host, origin = await place.new_tenant("streams", behaviours.slow(30))
-    async with unharmed(place), Frames.connect(place) as client:
+    async with unharmed(place), connect(place) as client:
         await client.send(*(begun(number, host) for number in NUMBERS))
         assert await client.has_ended()
     assert len(origin.arrivals) <= 100
@@ -244,7 +189,7 @@ FATAL: dict[str, Callable[[], Iterator[bytes]]] = {
 
 @pytest.mark.parametrize("flood", FATAL.values(), ids=FATAL)
 async def test_what_breaks_the_protocol_ends_the_connection(place: World, flood: Callable[[], Iterator[bytes]]) -> None:
-    async with unharmed(place), Frames.connect(place) as client:
+    async with unharmed(place), connect(place) as client:
         await client.send(*flood())
         assert await client.has_ended()
         assert client.error != 0
@@ -253,7 +198,7 @@ async def test_what_breaks_the_protocol_ends_the_connection(place: World, flood:
 
 async def announced_too_large(place: World, kind: int) -> bool:
     """Whether a frame that is announced with 16 MB ends the connection before so much has come."""
-    async with Frames.connect(place) as client:
+    async with connect(place) as client:
         await client.send(b"\xff\xff\xff" + frame(kind, 1)[3:], b"x" * 100_000)
         return await client.has_ended(2)
 
@@ -278,7 +223,7 @@ PATIENT: dict[str, Callable[[], Iterator[bytes]]] = {
 @pytest.mark.parametrize("flood", PATIENT.values(), ids=PATIENT)
 async def test_what_is_only_too_much_harms_nobody(place: World, flood: Callable[[], Iterator[bytes]]) -> None:
     """Whether it ends the connection is not said: what counts is that others do not notice."""
-    async with unharmed(place), Frames.connect(place) as client:
+    async with unharmed(place), connect(place) as client:
         await client.send(*flood())
         await client.send(begun(20_001))
         async with asyncio.timeout(5):
@@ -288,7 +233,7 @@ async def test_what_is_only_too_much_harms_nobody(place: World, flood: Callable[
 
 @pytest.mark.parametrize("flood", ["pings", "settings", "priorities", "empty data"])
 async def test_what_is_far_too_much_ends_the_connection(place: World, flood: str) -> None:
-    async with unharmed(place), Frames.connect(place) as client:
+    async with unharmed(place), connect(place) as client:
         await client.send(*PATIENT[flood]())
         for _ in range(3):
             await client.send(*(piece for piece in PATIENT[flood]() if piece[3] != HEADERS))

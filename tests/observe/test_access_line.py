@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mesh_gateway.observe.access_line import LINE_LENGTH, access_line, encoded_line
-from mesh_gateway.observe.exchange import Attempt
+from mesh_gateway.observe.access_line import access_line
+from mesh_gateway.observe.access_text import LINE_LENGTH, encoded_line
+from mesh_gateway.observe.exchange import Attempt, Exchange
 from mesh_gateway.routing.verdicts import Failure
 from tests.observe.exchanges import filled, refused, served
 
@@ -18,7 +19,9 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "access-log.md"
 
 
 def test_a_served_exchange_tells_all() -> None:
-    exchange = served(tls="TLSv1.3", protocol="HTTP/2.0", bytes_received=3, bytes_sent=117, upgrade="websocket")
+    exchange = served(
+        tls="TLSv1.3", protocol="HTTP/2.0", bytes_received=3, bytes_sent=117, upgrade="websocket", via="fast"
+    )
     assert access_line(exchange, 0) == {
         "time": "2024-01-15T10:30:00.000Z",
         "requestId": "r1",
@@ -47,7 +50,7 @@ def test_a_served_exchange_tells_all() -> None:
         "protocol": "HTTP/2.0",
         "tls": "TLSv1.3",
         "upgrade": "websocket",
-        "via": "flow",
+        "via": "fast",
     }
 
 
@@ -119,3 +122,21 @@ def test_any_text_comes_back_as_json(path: str, host: str, error: str) -> None:
     exchange = filled(path=path, host=host, attempts=[Attempt("agent", "203.0.113.5:443", error)])
     line = json.loads(encoded_line(exchange, 0))
     assert line == access_line(exchange, 0)
+
+
+@pytest.mark.parametrize(
+    "exchange",
+    [
+        pytest.param(served(), id="served"),
+        pytest.param(served(tls="TLSv1.3", upgrade="websocket", via="fast"), id="a tunnel"),
+        pytest.param(refused(reason='a "reason"'), id="refused"),
+        pytest.param(filled(ended=None), id="without an end"),
+        pytest.param(filled(client="c" * 200, host="h" * 300, method="M" * 200, tenant="t" * 200), id="long names"),
+        pytest.param(filled(attempts=[Attempt("agent", "a", None)] * 9), id="many attempts"),
+        pytest.param(filled(request_id="\x00" * 200), id="a strange id"),
+    ],
+)
+def test_the_line_is_the_record(exchange: Exchange) -> None:
+    """The two are made apart, for speed."""
+    assert json.loads(encoded_line(exchange, 1001.5)) == access_line(exchange, 1001.5)
+    assert list(json.loads(encoded_line(exchange, 1001.5))) == list(access_line(exchange, 1001.5))

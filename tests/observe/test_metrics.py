@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from mesh_gateway.observe.exchange import Attempt, Exchange
@@ -84,6 +84,34 @@ def test_a_tunnel_is_measured_apart(scrape: Scrape) -> None:
     got = scrape.samples()
     assert got['gateway_tunnel_duration_seconds_count{source="agent"}'] == 1
     assert 'gateway_request_duration_seconds_count{source="agent"}' not in got
+
+
+def test_each_way_is_counted(scrape: Scrape) -> None:
+    scrape.finish(served(via="fast"), served(via="fast"), refused())
+    got = scrape.samples()
+    assert (got['gateway_path_requests_total{via="fast"}'], got['gateway_path_requests_total{via="flow"}']) == (2, 1)
+
+
+def test_a_histogram_stands_on_the_page_as_the_client_library_writes_it(scrape: Scrape) -> None:
+    """Its text, bounds that an observation hits exactly and observations beyond the last one included."""
+    name, registry = "gateway_request_duration_seconds", CollectorRegistry()
+    bounds = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
+    theirs = Histogram(name, "From start to end, without tunnels.", ["source"], registry=registry, buckets=bounds)
+    for seconds in (0.0, 0.25, 0.5, 0.500001, 300.0, 1000.0, *bounds):
+        scrape.finish(served(started=0.0, ended=seconds))
+        theirs.labels("agent").observe(seconds)
+    page = scrape.metrics.render()[0].decode()
+    assert [line for line in page.splitlines() if name in line] == generate_latest(registry).decode().splitlines()
+
+
+def test_a_counter_stands_on_the_page_as_the_client_library_writes_it(scrape: Scrape) -> None:
+    name, registry = "gateway_requests", CollectorRegistry()
+    theirs = Counter(name, "Finished requests.", ["method", "status", "source"], registry=registry)
+    for _ in range(3):
+        scrape.finish(served())
+        theirs.labels("GET", "2xx", "agent").inc()
+    page = scrape.metrics.render()[0].decode()
+    assert [line for line in page.splitlines() if name in line] == generate_latest(registry).decode().splitlines()
 
 
 def test_exchanges_in_flight_rise_and_fall(scrape: Scrape) -> None:

@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from h2 import events
 from h2.config import H2Configuration
 from h2.connection import H2Connection
+from h2.errors import ErrorCodes
 from h2.exceptions import ProtocolError
+from hyperframe.frame import Frame, GoAwayFrame
 
 from mesh_gateway.tasks import Tasks
 from tests.rig.answer import Answer
@@ -19,6 +21,7 @@ from tests.rig.patience import PATIENCE_SECONDS
 from tests.rig.ports import LOOPBACK
 
 _PIECE = 1 << 16
+_FRAME_HEAD = 9  # RFC 9113 4.1
 _WINDOW = 1 << 20
 
 
@@ -41,6 +44,36 @@ class Stream:
     headed: asyncio.Event = field(default_factory=asyncio.Event)
 
 
+class _Sieve:
+    """Takes GOAWAY frames out of what arrives: h2 hears nothing any more behind one, and running streams go on."""
+
+    def __init__(self) -> None:
+        self._begun = b""
+        self._found: list[GoAwayFrame] = []
+
+    def without_goodbyes(self, data: bytes) -> bytes:
+        """The whole frames so far but these."""
+        self._begun += data
+        kept = bytearray()
+        while len(self._begun) >= _FRAME_HEAD:
+            frame, length = Frame.parse_frame_header(memoryview(self._begun[:_FRAME_HEAD]))
+            end = _FRAME_HEAD + length
+            if len(self._begun) < end:
+                break
+            if isinstance(frame, GoAwayFrame):
+                frame.parse_body(memoryview(self._begun[_FRAME_HEAD:end]))
+                self._found.append(frame)
+            else:
+                kept += self._begun[:end]
+            self._begun = self._begun[end:]
+        return bytes(kept)
+
+    def take(self) -> list[GoAwayFrame]:
+        """Those that were found since the last time."""
+        found, self._found = self._found, []
+        return found
+
+
 class Http2:
     """One connection. Header fields go out as given: what is wrong in them is for the gateway to refuse."""
 
@@ -53,8 +86,9 @@ class Http2:
         self._h2 = H2Connection(config)
         self._streams: dict[int, Stream] = {}
         self._moved = asyncio.Event()
+        self._sieve = _Sieve()
         self.ended: str | None = None
-        """Why the connection is over."""
+        """Why the connection is over, or takes no further request."""
 
     @classmethod
     @contextlib.asynccontextmanager
@@ -128,6 +162,16 @@ class Http2:
         stream.held = 0
         self._flush()
 
+    def cancel(self, stream: Stream) -> None:
+        """The answer is not wanted any more (RFC 9113 5.4.2)."""
+        self._h2.reset_stream(stream.number, ErrorCodes.CANCEL)
+        self._flush()
+        _fail(stream, "cancelled")
+
+    def window(self, stream: Stream) -> int:
+        """How much of a body the gateway would take now."""
+        return self._h2.local_flow_control_window(stream.number)
+
     async def _send_piece(self, stream: Stream, piece: bytes) -> None:
         while piece and not stream.done.is_set():
             room = min(self._h2.local_flow_control_window(stream.number), self._h2.max_outbound_frame_size, len(piece))
@@ -147,8 +191,10 @@ class Http2:
     async def _read(self) -> None:
         try:
             while data := await self._reader.read(_PIECE):
-                for event in self._h2.receive_data(data):
+                for event in self._h2.receive_data(self._sieve.without_goodbyes(data)):
                     self._on_event(event)
+                for goodbye in self._sieve.take():
+                    self._on_goodbye(goodbye)
                 self._flush()
                 self._moved.set()
         except (ConnectionError, ProtocolError, ssl.SSLError) as error:
@@ -159,10 +205,19 @@ class Http2:
     def _on_event(self, event: events.Event) -> None:
         number = getattr(event, "stream_id", None)
         stream = self._streams.get(number) if number else None
-        if isinstance(event, events.ConnectionTerminated):
-            self._end(f"GOAWAY {event.error_code}")
-        elif stream is not None:
+        if stream is not None:
             self._on_stream(stream, event)
+
+    def _on_goodbye(self, goodbye: GoAwayFrame) -> None:
+        """What the gateway will not look at has failed; what it has begun goes on, unless it is angry (RFC 9113 6.8)."""
+        why = f"GOAWAY {goodbye.error_code}"
+        if goodbye.error_code:
+            self._end(why)
+            return
+        self.ended = self.ended or why
+        for stream in self._streams.values():
+            if stream.number > goodbye.last_stream_id:
+                _fail(stream, why)
 
     def _on_stream(self, stream: Stream, event: events.Event) -> None:
         match event:
@@ -194,14 +249,18 @@ class Http2:
     def _end(self, why: str) -> None:
         self.ended = self.ended or why
         for stream in self._streams.values():
-            if not stream.done.is_set():
-                stream.error = why
-                stream.done.set()
+            _fail(stream, why)
         self._moved.set()
 
     def _flush(self) -> None:
         if data := self._h2.data_to_send():
             self._writer.write(data)
+
+
+def _fail(stream: Stream, why: str) -> None:
+    if not stream.done.is_set():
+        stream.error = why
+        stream.done.set()
 
 
 def _answer(fields: list[tuple[str, str]], interim: list[int]) -> Answer:

@@ -55,6 +55,7 @@ def test_a_request_is_passed_on_in_order_with_what_the_gateway_says() -> None:
         "Proxy-Connection: close",
         "Proxy-Authorization: Basic x",
         "Proxy-Anything: x",
+        "Proxy: http://evil.org:8080",
         "TE: gzip",
         "Trailer: X-Sum",
         "Transfer-Encoding: chunked",

@@ -27,6 +27,15 @@ def test_a_failed_route_steps_back_and_returns_when_its_time_is_over() -> None:
     assert table.is_up("alice", ROUTE, 102)
 
 
+def test_the_table_is_clean_until_a_failure_and_after_a_success() -> None:
+    table = HealthTable()
+    seen = [table.is_clean]
+    table.failed("alice", ROUTE, 0)
+    seen.append(table.is_clean)
+    table.succeeded("alice", ROUTE)
+    assert [*seen, table.is_clean] == [True, False, True]
+
+
 @pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS)
 def test_a_failure_is_held_against_nobody_else(other: tuple[str, Route]) -> None:
     table = HealthTable()

@@ -190,6 +190,8 @@ def test_what_is_accepted_is_read_alike_by_h11(data: bytes) -> None:
     length = framing.length or 0
     if length > 100:  # h11 would wait for it
         return
+    if framing.framing is Framing.CHUNKED and head.values(b"content-length"):  # h11 looks at what has no meaning then
+        return
     content = b"3\r\nabc\r\n0\r\n\r\n" if framing.framing is Framing.CHUNKED else b"x" * length
     body = b"abc" if framing.framing is Framing.CHUNKED else content
     status, fields, read = as_h11_reads(data + content)

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import BinaryIO
 
-from mesh_gateway.observe.access_line import LINE_LENGTH, encoded_line
+from mesh_gateway.observe.access_text import LINE_LENGTH, encoded_line
 from mesh_gateway.observe.exchange import Exchange
 
 _FILE_CHUNK = 1 << 16

@@ -11,8 +11,6 @@ class ConnectionRefusal(Enum):
 
     CAPACITY = "capacity"
     PER_ADDRESS = "per_address"
-    DRAINING = "draining"
-    PROXY_HEADER = "proxy_header"
     OTHER = "other"
 
 
@@ -22,7 +20,6 @@ class HandshakeFailure(Enum):
 
     NO_SNI = "no_sni"
     UNKNOWN_SNI = "unknown_sni"
-    NO_CERTIFICATE = "no_certificate"
     TIMEOUT = "timeout"
     CLIENT = "client"
     """It broke off or sent an alert: it does not like the certificate."""

@@ -17,6 +17,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.metrics_core import CounterMetricFamily
 from prometheus_client.registry import Collector
 
+from mesh_gateway.observe.combined_page import label_worker
 from mesh_gateway.observe.connection_metrics import ConnectionMetrics
 from mesh_gateway.observe.exchange import Exchange
 from mesh_gateway.observe.exchange_metrics import ExchangeMetrics
@@ -30,6 +31,7 @@ class Metrics:
         # It is a second series beside each counter that nobody asks for.
         disable_created_metrics()  # type: ignore[no-untyped-call]  # prometheus_client 0.26 has no type for it
         self._registry = registry
+        self._worker: str | None = None
         self._exchanges = ExchangeMetrics(registry)
         self.connections = ConnectionMetrics(registry)
         self.resolver = ResolverMetrics(registry)
@@ -63,9 +65,18 @@ class Metrics:
         """At each scrape `dropped` is asked how many lines were lost so far."""
         self._access_lines.dropped = dropped
 
+    def call_worker(self, number: str) -> None:
+        """There may be others: from now on each sample says that it is this worker's."""
+        self._worker = number
+
+    def page(self) -> str:
+        """All samples in the text format 0.0.4, which every Prometheus reads."""
+        page = generate_latest(self._registry).decode()
+        return page if self._worker is None else label_worker(page, self._worker)
+
     def render(self) -> tuple[bytes, str]:
-        """The page for a scrape and its content type: 0.0.4, which every Prometheus reads."""
-        return generate_latest(self._registry), CONTENT_TYPE_PLAIN_0_0_4
+        """The page for a scrape and its content type."""
+        return self.page().encode(), CONTENT_TYPE_PLAIN_0_0_4
 
 
 class _AccessLines(Collector):

@@ -18,6 +18,7 @@ from mesh_gateway.pipeline import Brain
 from mesh_gateway.proxy.admission import Admission
 from mesh_gateway.proxy.certificates import load_certificates
 from mesh_gateway.proxy.fast_path.front import Front
+from mesh_gateway.proxy.open_files import open_files_for
 from mesh_gateway.proxy.paths import Paths
 from mesh_gateway.proxy.upstream_tls import UpstreamTls
 from mesh_gateway.proxy.worker import Worker, new_request_id
@@ -80,6 +81,7 @@ async def build(settings: Settings, paths: Paths, *, is_watched: bool) -> Parts:
 
     Raises ValueError or OSError for files that the settings name and that cannot be used.
     """
+    places = open_files_for(settings.max_connections)
     metrics = Metrics(CollectorRegistry(), {"mitmproxy": mitmproxy.version.VERSION, "python": sys.version.split()[0]})
     source, private_ca = _source(settings)
     resolver = Resolver(source, settings, clock=time.monotonic, random=JITTER, observer=metrics.resolver)
@@ -91,9 +93,10 @@ async def build(settings: Settings, paths: Paths, *, is_watched: bool) -> Parts:
         upstream_tls=UpstreamTls(settings, private_ca),
         access_log=_access_log(settings, metrics),
         metrics=metrics,
-        admission=Admission(settings, metrics.connections),
+        admission=Admission(settings, metrics.connections, places),
         inspect_body_size=settings.inspect_body_size or (WATCHED_BODY_SIZE if is_watched else 0),
     )
+    worker.upstream_tls.check()
     prober = _prober(settings, worker, private_ca)
     _watch(metrics, worker, private_ca)
     for part in (resolver, private_ca, prober):

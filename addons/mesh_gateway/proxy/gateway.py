@@ -100,7 +100,7 @@ class Gateway:
         self._modes = options.listeners(settings, has_certificate=len(self.parts.worker.certificates) > 0)
         listening = Listening(self.parts.worker, self._modes)
         await listening.open()
-        listening.drain_on_sigterm()
+        listening.heed_signals()
         Door.opened.set()
 
     @staticmethod

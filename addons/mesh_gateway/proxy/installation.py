@@ -7,6 +7,8 @@ is refused, so a failed deploy never serves anything by mitmproxy's own rules (H
 
 import asyncio
 import logging
+import os
+import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, override
 
@@ -31,6 +33,9 @@ logger = logging.getLogger(__name__)
 
 TESTED = ("12.2.3",)
 BACKLOG = 4096
+# Connections accepted in one go. asyncio tries as many times as its backlog says, and logs each try that finds no
+# free descriptor.
+ACCEPTS = 64
 _play_back_at_once = clientplayback.ClientPlayback.playback
 
 
@@ -130,8 +135,19 @@ async def _listen(instance: mode_servers.ReverseInstance, host: str, port: int) 
 
     create_server = asyncio.get_running_loop().create_server
     if inherited := inheritance().take(port):
-        return [await create_server(protocol, sock=listener, backlog=BACKLOG) for listener in inherited]
-    return [await create_server(protocol, host or None, port, reuse_port=True, backlog=BACKLOG)]
+        servers = [await create_server(protocol, sock=listener, backlog=ACCEPTS) for listener in inherited]
+    else:
+        servers = [await create_server(protocol, host or None, port, reuse_port=True, backlog=ACCEPTS)]
+    for server in servers:
+        _deepen(server)
+    return servers
+
+
+def _deepen(server: asyncio.Server) -> None:
+    """Let the kernel hold more connections than asyncio, which takes its backlog for both, accepts in one go."""
+    for listener in server.sockets:
+        with socket.socket(fileno=os.dup(listener.fileno())) as twin:
+            twin.listen(BACKLOG)
 
 
 def install() -> None:

@@ -1,18 +1,21 @@
-"""When does the gateway listen, and how does it stop?"""
+"""When does the gateway listen, and who is told?"""
 
 import asyncio
 import logging
-import signal
 from collections.abc import Sequence
 
 from mitmproxy import ctx
 
+from mesh_gateway.admin.metrics_page import MetricsPage
+from mesh_gateway.admin.siblings import Siblings
+from mesh_gateway.proxy.ending import Ending
+from mesh_gateway.proxy.sockets import Inheritance, inheritance
 from mesh_gateway.proxy.worker import Worker
 from mesh_gateway.tasks import Tasks
 
 logger = logging.getLogger(__name__)
 
-DRAIN_POLL_SECONDS = 0.05
+READY_POLL_SECONDS = 0.05
 
 
 def cancel_default_listener() -> None:
@@ -31,7 +34,7 @@ def cancel_default_listener() -> None:
 
 
 class Listening:
-    """The ports of a worker, from open to drained."""
+    """The ports of a worker, and what those who wait for them are told."""
 
     def __init__(self, worker: Worker, modes: Sequence[str]) -> None:
         self._worker = worker
@@ -40,7 +43,7 @@ class Listening:
 
     async def open(self) -> None:
         """Listen on all ports; a port that cannot be had is logged as an error."""
-        worker = self._worker
+        worker, estate = self._worker, inheritance()
         longest = max(
             worker.settings.tunnel_idle_timeout, worker.settings.idle_timeout, worker.settings.first_byte_timeout
         )
@@ -48,32 +51,40 @@ class Listening:
         ctx.options.update(mode=self._modes, server=True, tcp_timeout=int(longest) + 60)
         proxyserver = ctx.master.addons.get("proxyserver")
         await proxyserver.setup_servers()
+        await self._join(estate)
         if all(instance.is_running for instance in proxyserver.servers):
             worker.listening = True
-            logger.info("listening on %s", ", ".join(mode.rpartition("@")[2] for mode in self._modes))
+            ports = ", ".join(mode.rpartition("@")[2] for mode in self._modes)
+            logger.info("%slistening on %s; event loop: %s", estate.title, ports, event_loop())
+            estate.tell("listening")
+            self._tasks.start(self._tell_when_ready(estate), name="readiness is told")
 
-    def drain_on_sigterm(self) -> None:
-        """Finish what runs before the process ends; mitmproxy would end it at once (HAZARDS D12)."""
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self._terminate)
+    def heed_signals(self) -> None:
+        """From now on signals end the worker as they should."""
+        Ending(self._worker).heed_signals()
 
-    def _terminate(self) -> None:
-        if self._worker.draining:
-            logger.warning("asked to end a second time: ending now")
-            ctx.master.shutdown()
+    async def _join(self, estate: Inheritance) -> None:
+        """Show metrics to the other workers, and theirs to operators."""
+        if old := ctx.master.addons.get(MetricsPage.name):  # from before the script was loaded anew
+            ctx.master.addons.remove(old)
+            old.siblings.close()
+        if estate.folder is None or estate.number is None:
             return
-        self._worker.draining = True
-        self._tasks.start(self._drain(), name="drain")
+        metrics, admin_port = self._worker.metrics, self._worker.settings.admin_port
+        metrics.call_worker(estate.number)
+        siblings = Siblings(estate.folder, estate.number, metrics.page)
+        await siblings.start()
+        if admin_port is not None:
+            ctx.master.addons.add(MetricsPage(siblings, admin_port))
 
-    async def _drain(self) -> None:
-        worker = self._worker
-        logger.info("draining: %d requests in flight", worker.in_flight)
-        ctx.options.update(server=False)
-        deadline = worker.clock() + worker.settings.drain_timeout
-        while worker.in_flight and worker.clock() < deadline:  # noqa: ASYNC110 - an event would cost every exchange a set
-            await asyncio.sleep(DRAIN_POLL_SECONDS)
-        if worker.in_flight:
-            logger.warning("drain timeout: %d requests are cut off", worker.in_flight)
-            for connection in tuple(worker.connections):
-                connection.abort()
-            await asyncio.sleep(DRAIN_POLL_SECONDS)  # their records end before the process does
-        ctx.master.shutdown()
+    async def _tell_when_ready(self, estate: Inheritance) -> None:
+        while self._worker.unready_reasons():  # noqa: ASYNC110 - nobody counts the ways to become ready
+            await asyncio.sleep(READY_POLL_SECONDS)
+        estate.tell("ready")
+
+
+def event_loop() -> str:
+    """What the gateway runs on: uvloop or asyncio, and whether tasks begin at once."""
+    loop = asyncio.get_running_loop()
+    eagerness = "" if loop.get_task_factory() is asyncio.eager_task_factory else " without eager tasks"
+    return f"{type(loop).__module__.partition('.')[0]}{eagerness}"

@@ -46,7 +46,11 @@ def is_interface() -> bool:
 
 def looks_on() -> bool:
     """Whether anything in the process acts on flows or keeps them. Asked for each new connection."""
-    return is_interface() or any(getattr(ctx.options, name, None) for name in FLOW_OPTIONS) or _has_script(ctx.master.addons)
+    return (
+        is_interface()
+        or any(getattr(ctx.options, name, None) for name in FLOW_OPTIONS)
+        or _has_script(ctx.master.addons)
+    )
 
 
 def _has_script(addons: AddonManager) -> bool:

@@ -40,6 +40,11 @@ class Inheritance:
             int(pipe) if pipe else None,
         )
 
+    @property
+    def title(self) -> str:
+        """What log lines begin with, where there may be others."""
+        return f"worker {self.number}: " if self.number is not None else ""
+
     def take(self, port: int) -> list[socket.socket]:
         """The sockets for a port; none where there are none, or none any more."""
         return [socket.socket(fileno=descriptor) for descriptor in self.sockets.pop(port, ())]
@@ -63,7 +68,7 @@ def inheritance() -> Inheritance:
     own = Inheritance.of(os.environ)
     for descriptor in (*(each for several in own.sockets.values() for each in several), own.pipe):
         if descriptor is not None:
-            os.set_inheritable(descriptor, False)  # noqa: FBT003 - what a program started from here gets
+            os.set_inheritable(descriptor, False)  # not for what is started from here
     return own
 
 

@@ -73,6 +73,13 @@ class UpstreamTls:
         self._context: tuple[int, SSL.Context] | None = None
         self._private: frozenset[bytes] = frozenset()
 
+    def check(self) -> None:
+        """Make the context once, so that an unusable UPSTREAM_CA_FILE stops the start; raises ValueError."""
+        try:
+            self._current_context()
+        except SSL.Error as error:
+            raise ValueError(f"UPSTREAM_CA_FILE {self._settings.upstream_ca_file} holds no certificates") from error
+
     def expect(self, server: Server, candidate: Candidate) -> None:
         """Announce a connection and whom it is for."""
         _ANNOUNCED[server] = self, candidate

@@ -11,7 +11,16 @@ from mesh_gateway.routing.request import RequestHead
 # RFC 9110 7.6.1 and its forerunners. `Proxy-*` goes by prefix, `TE: trailers` is said anew, `Expect` was
 # answered here, and with HTTP/1's framing end the trailers that `Trailer` announces.
 _ONE_HOP = frozenset(
-    {b"connection", b"keep-alive", b"te", b"trailer", b"transfer-encoding", b"upgrade", b"http2-settings", b"expect"}
+    {
+        b"connection",
+        b"keep-alive",
+        b"te",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+        b"http2-settings",
+        b"expect",
+    }
 )
 _SET_HERE = frozenset(
     {
@@ -25,7 +34,9 @@ _SET_HERE = frozenset(
         b"cdn-loop",
     }
 )
-_NEVER = _ONE_HOP | _SET_HERE
+# A CGI script finds `Proxy` in HTTP_PROXY, and its clients believe that (CVE-2016-5385).
+_HTTPOXY = frozenset({b"proxy"})
+_NEVER = _ONE_HOP | _SET_HERE | _HTTPOXY
 _NEVER_FROM_STRANGERS = _NEVER | {b"forwarded"}
 _NEVER_PREFIXES: tuple[bytes, ...] = (b"x-mesh-", b"proxy-")
 _CLAIMS_PREFIXES = (*_NEVER_PREFIXES, b"x-forwarded-")

@@ -44,6 +44,8 @@ class Line:
     """The channel's own, to look at: asyncio shows it no more, uvloop never did."""
     protocol: bytes
     """What TLS agreed on: `h2`, or something else for HTTP/1.1."""
+    early: bytes
+    """What the upstream has said already."""
 
     @property
     def is_silent(self) -> bool:
@@ -62,6 +64,9 @@ class Greeting:
 
     def __init__(self) -> None:
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.early = b""
+        """What the upstream said before anybody asked: at most what one read gives, or the channel is not read on."""
+        self.has_ended = False
 
     def made(self) -> bool:
         return True
@@ -74,9 +79,11 @@ class Greeting:
             self.done.set_result(None)
 
     def received(self, data: bytes) -> None:
-        self._fail("it spoke before it was asked" if data else "")
+        # HTTP/2 servers begin with their settings, in the same breath as the handshake's last bytes.
+        self.early += data
 
     def ended(self, error: str | None) -> None:
+        self.has_ended = True
         self._fail(error or "connection closed")
 
     def clogged(self, is_clogged: bool) -> None:
@@ -124,7 +131,9 @@ class Dialler:
         except BaseException:
             _give_up(channel)
             raise
-        return Line(channel, sock, self._agreed(channel))
+        if greeting.has_ended:
+            raise DialError("connection closed", tls_failed=candidate.scheme is Scheme.HTTPS)
+        return Line(channel, sock, self._agreed(channel), greeting.early)
 
     def _channel(self, candidate: Candidate, greeting: Greeting, handshake: Handshake) -> Channel:
         if candidate.scheme is not Scheme.HTTPS:

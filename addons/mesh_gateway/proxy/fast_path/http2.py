@@ -17,7 +17,7 @@ from h2.settings import SettingCodes
 from mesh_gateway.proxy.fast_path import http2_wire
 from mesh_gateway.proxy.fast_path.exchange import FastExchange
 from mesh_gateway.proxy.fast_path.http2_floods import Floods
-from mesh_gateway.proxy.fast_path.http2_frames import PREFACE, Frame, FrameError, FrameSplitter, Kind
+from mesh_gateway.proxy.fast_path.http2_frames import PREFACE, Frame, FrameError, FrameSplitter, Kind, error_name
 from mesh_gateway.proxy.fast_path.http2_heads import Accepted, Broken, Refused, read_head, read_trailers
 from mesh_gateway.proxy.fast_path.http2_outlet import Outlet
 from mesh_gateway.proxy.fast_path.http2_refusal import refuse
@@ -194,7 +194,7 @@ class Http2Client:
     def _was_reset(self, number: int, event: events.StreamReset) -> None:
         """By the client, or by h2 for the client's fault, which costs as much (CVE-2025-8671)."""
         if stream := self.streams.get(number):
-            stream.gone(f"stream reset: {event.error_code!r}")
+            stream.gone(f"stream reset by client ({error_name(event.error_code)})")
         if not event.remote_reset and (excess := self._floods.reset_excess(self.clock())):
             self._give_up(ErrorCodes.ENHANCE_YOUR_CALM, excess)
 

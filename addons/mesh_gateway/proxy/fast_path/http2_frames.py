@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from enum import IntEnum, unique
 from typing import NamedTuple
 
+from h2.errors import ErrorCodes
+
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 MAX_FRAME = 16_384  # RFC 9113 4.2: what every peer may send, and ours may not send more
 FRAME_HEAD = 9
@@ -99,3 +101,8 @@ def _end_of_frame(data: bytes, start: int) -> int:
     if length > MAX_FRAME:
         raise FrameError(f"a frame of {length} bytes is announced", is_too_large=True)
     return start + FRAME_HEAD + length
+
+
+def error_name(code: int) -> str:
+    """An error code as RFC 9113 7 calls it, or its number."""
+    return ErrorCodes(code).name if code in ErrorCodes else str(int(code))

@@ -73,19 +73,14 @@ def read_head(
     """The head of a request. `known` is what the connection has said before."""
     pseudo: dict[bytes, bytes] = {}
     fields: list[Field] = []
-    crumbs: list[bytes] = []
     for field in headers:
         name, value = field
-        if name == b"cookie":
-            crumbs.append(value)
-        elif not name.startswith(b":"):
+        if not name.startswith(b":"):
             fields.append(field)
-        elif fields or crumbs or name in pseudo:
+        elif fields or name in pseudo:
             return Broken(f"pseudo field {name[:60]!r} in the wrong place")
         else:
             pseudo[name] = value
-    if crumbs:
-        fields.append((b"cookie", b"; ".join(crumbs)))  # RFC 9113 8.2.3
     if reason := _pseudo_fault(pseudo):
         return Broken(reason)
     read = _judge(pseudo, tuple(fields), end_stream=end_stream, limits=limits, new_key=new_key, known=known)

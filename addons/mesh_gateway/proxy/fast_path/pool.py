@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 from mesh_gateway.pipeline import Candidate
-from mesh_gateway.proxy.fast_path.dialling import Dialler
+from mesh_gateway.proxy.fast_path.dialling import DialError, Dialler
 from mesh_gateway.proxy.fast_path.sides import Borrower
 from mesh_gateway.proxy.fast_path.upstream_http1 import Http1Upstream
 from mesh_gateway.proxy.fast_path.upstream_http2 import Http2Upstream
@@ -47,7 +47,8 @@ class Pool:
             if not waiting:
                 del self._idle[key]
             is_quiet = upstream.is_quiet
-            if not is_quiet or fresh:
+            # HTTP/2 says GOAWAY before it closes, so that an idle connection is as good as a new one (RFC 9113 6.8).
+            if not is_quiet or (fresh and not http2):
                 upstream.close()
                 if is_quiet:
                     return None
@@ -63,6 +64,11 @@ class Pool:
         make = Http2Upstream if line.protocol == b"h2" else Http1Upstream
         upstream = make(self, candidate, line)
         line.channel.owner = upstream
+        if line.early and isinstance(upstream, Http1Upstream):
+            upstream.close()
+            raise DialError("it spoke before it was asked")
+        if line.early:
+            upstream.received(line.early)
         upstream.borrower = borrower
         return upstream
 

@@ -15,7 +15,7 @@ from mesh_gateway.pipeline import Candidate
 from mesh_gateway.proxy.fast_path import http2_wire
 from mesh_gateway.proxy.fast_path.dialling import Line
 from mesh_gateway.proxy.fast_path.http2_floods import Floods
-from mesh_gateway.proxy.fast_path.http2_frames import Frame, FrameError, FrameSplitter, Kind
+from mesh_gateway.proxy.fast_path.http2_frames import Frame, FrameError, FrameSplitter, Kind, error_name
 from mesh_gateway.proxy.fast_path.http2_heads import Broken, is_bodyless, is_trailer, read_answer_block, read_trailers
 from mesh_gateway.proxy.fast_path.http2_outflow import Outflow
 from mesh_gateway.proxy.fast_path.sides import AnswerStart, Borrower, Question
@@ -216,7 +216,7 @@ class Http2Upstream:
                 self._answer_complete = True
                 borrower.answer_complete(self._trailers)
             case events.StreamReset() if not self._answer_complete:
-                self._lost_answer(f"stream reset: {event.error_code!r}")
+                self._lost_answer(f"stream reset by server ({error_name(event.error_code)})")
             case _:
                 pass
 

@@ -24,7 +24,7 @@ from mitmproxy.proxy.layers.http._events import ErrorCode
 from mitmproxy.proxy.layers.http._http1 import Http1Client, Http1Connection, Http1Server, make_body_reader
 
 from mesh_gateway.proxy.flow_path import messages
-from mesh_gateway.proxy.flow_path.signals import DataConsumed, DeadlinePassed, HeadReceived, StopReading
+from mesh_gateway.proxy.flow_path.signals import DataConsumed, DeadlinePassed, DrainBegun, HeadReceived, StopReading
 from mesh_gateway.routing.head import Framing, Rejection, RequestHead, parse_http1
 from mesh_gateway.routing.verdicts import Failure
 
@@ -106,6 +106,10 @@ class GatewayHttp1Server(_BoundedBody, Http1Server):
     def _handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
         if isinstance(event, DeadlinePassed):
             yield from self._time_is_up()
+        elif isinstance(event, DrainBegun):
+            # What was never asked for anything is about to be; what is asked learns with its answer.
+            if self.state == self.read_headers and self._requests and not self._head_begun:
+                yield commands.CloseConnection(self.conn)
         else:
             yield from super()._handle_event(event)
 

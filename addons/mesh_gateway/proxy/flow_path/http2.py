@@ -13,6 +13,7 @@ import h2.errors
 import h2.events
 import h2.exceptions
 import h2.settings
+from hyperframe.frame import GoAwayFrame
 from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers.http import ReceiveHttp, RequestHeaders, ResponseEndOfMessage
@@ -26,7 +27,7 @@ from mitmproxy.proxy.layers.http._http2 import (
 from mitmproxy.proxy.layers.http._http_h2 import BufferedH2Connection
 
 from mesh_gateway.proxy.flow_path import messages
-from mesh_gateway.proxy.flow_path.signals import DataConsumed, DeadlinePassed, StopReading
+from mesh_gateway.proxy.flow_path.signals import DataConsumed, DeadlinePassed, DrainBegun, StopReading
 
 if TYPE_CHECKING:
     from mesh_gateway.proxy.worker import Worker
@@ -36,6 +37,7 @@ CONNECTION_WINDOW = 4_194_304
 DEFAULT_WINDOW = 65_535  # RFC 9113 6.9.2
 MAX_FRAME = 16_384
 FRAME_LENGTH_BYTES = 3  # RFC 9113 4.1
+MAX_STREAM_ID = (1 << 31) - 1  # RFC 9113 5.1.1
 # A client that opens and resets streams makes work for nothing (CVE-2023-44487). Browsers reset a few dozen when a
 # page is left; Envoy ends connections whose resets are more than half of 500 streams.
 RESETS_ALLOWED = 100
@@ -102,6 +104,7 @@ class GatewayHttp2Server(_Windowed, Http2Server):
         """Body bytes per stream that were received and not yet passed on."""
         self._resets: collections.deque[float] = collections.deque(maxlen=RESETS_ALLOWED)
         self._small_talk: collections.deque[float] = collections.deque(maxlen=SMALL_TALK_ALLOWED)
+        self._is_leaving = False
 
     def backlog(self, stream_id: int | None) -> int:
         """Bytes for the client that wait for its window."""
@@ -120,6 +123,8 @@ class GatewayHttp2Server(_Windowed, Http2Server):
                 self._open_window(event.stream_id, event.length)
             case StopReading():
                 self._stop_reading(event.stream_id)
+            case DrainBegun():
+                yield from self._announce_end()
             case DeadlinePassed():
                 self.h2_conn.close_connection()
                 yield commands.SendData(self.conn, self.h2_conn.data_to_send())
@@ -131,6 +136,25 @@ class GatewayHttp2Server(_Windowed, Http2Server):
                     self.streams.pop(event.stream_id, None)
         if data := self.h2_conn.data_to_send():
             yield commands.SendData(self.conn, data)
+        if self._is_leaving and not self.streams and not self.h2_conn.stream_buffers:
+            yield from self._leave()
+
+    def _announce_end(self) -> layer.CommandGenerator[None]:
+        """Ask the client to go on over another connection; all that is still asked over this one is served.
+
+        A frame by hand: after h2's own GOAWAY nothing more can be sent. The last stream is the highest there can be,
+        which takes no request back that is on its way (RFC 9113 6.8).
+        """
+        if not self._is_leaving and self.h2_conn.state_machine.state is not h2.connection.ConnectionState.CLOSED:
+            self._is_leaving = True
+            yield commands.SendData(self.conn, GoAwayFrame(last_stream_id=MAX_STREAM_ID).serialize())
+
+    def _leave(self) -> layer.CommandGenerator[None]:
+        """The last exchange is over: what comes now was not looked at, and the client may ask it elsewhere."""
+        if self.h2_conn.state_machine.state is not h2.connection.ConnectionState.CLOSED:
+            self.h2_conn.close_connection(last_stream_id=self.h2_conn.highest_inbound_stream_id)
+            yield commands.SendData(self.conn, self.h2_conn.data_to_send())
+            yield from self.close_connection("drained")
 
     @override
     def handle_h2_event(self, event: h2.events.Event) -> layer.CommandGenerator[bool]:

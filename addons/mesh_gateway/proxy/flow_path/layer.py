@@ -25,6 +25,7 @@ from mesh_gateway.proxy.flow_path.http2 import GatewayHttp2Client, GatewayHttp2S
 from mesh_gateway.proxy.flow_path.signals import (
     DataConsumed,
     DeadlinePassed,
+    DrainBegun,
     GatewayReadingHook,
     LeaseConnection,
     Reading,
@@ -41,6 +42,8 @@ LOW_WATER = 65_536
 # Idle upstream connections that one client connection keeps; the one opened first goes first.
 MAX_IDLE = 32
 CONNECT_TIMEOUT = "connect timeout"
+CLIENT_LEFT = "the client left"
+GIVEN_UP = frozenset({CONNECT_TIMEOUT, CLIENT_LEFT})
 
 Key = tuple[str | None, Scheme, str, int, str, bool]
 
@@ -121,9 +124,13 @@ class GatewayHttpLayer(HttpLayer):
             yield from self._sweep_deadlines()
             yield from self._request_sweep()
         elif isinstance(event, events.Wakeup) and event.command in self._watches:
-            yield from self._give_up(self._watches.pop(event.command))
+            yield from self._give_up(self._watches.pop(event.command), CONNECT_TIMEOUT)
+        elif isinstance(event, DrainBegun):
+            yield from self.event_to_child(self.connections[self.context.client], event)
         elif isinstance(event, events.ConnectionEvent) and event.connection not in self.connections:
             pass  # the last words of a connection that was given up
+        elif isinstance(event, events.HookCompleted) and event.command not in self.command_sources:
+            pass  # it is not waited for any more
         else:
             yield from super()._handle_event(event)
         self._forget_closed()
@@ -195,14 +202,14 @@ class GatewayHttpLayer(HttpLayer):
             assert isinstance(server, Server)  # noqa: S101 - only upstream connections are opened
             command.err = server.error or command.err
             for lease in self.waiting_for_establishment[server]:
-                lease.tls_failed = bool(server.timestamp_tcp_setup) and command.err != CONNECT_TIMEOUT  # type: ignore[attr-defined]
+                lease.tls_failed = bool(server.timestamp_tcp_setup) and command.err not in GIVEN_UP  # type: ignore[attr-defined]
             # mitmproxy would remember the failure for the client connection's life (HAZARDS D2).
             self._forget(server)
         yield from super().register_connection(command)
 
-    def _give_up(self, server: Server) -> layer.CommandGenerator[None]:
-        if server in self.waiting_for_establishment:
-            server.error = CONNECT_TIMEOUT
+    def _give_up(self, server: Server, reason: str) -> layer.CommandGenerator[None]:
+        if server in self.waiting_for_establishment and not server.error:
+            server.error = reason
             yield commands.CloseConnection(server)
 
     def _forget_closed(self) -> None:
@@ -229,6 +236,7 @@ class GatewayHttpLayer(HttpLayer):
             for server, upstream in list(self._upstreams.items()):
                 yield from self._meter(server, codec.backlog(upstream.stream_id))
                 yield from self._open_window(codec, upstream)
+            yield from self._stop_waiting()
         elif isinstance(codec, GatewayHttp1Server):
             waiting = sum(stream.waiting_bytes for stream in self.streams.values())
             yield from self._meter(self.context.client, codec.backlog + waiting)
@@ -239,6 +247,17 @@ class GatewayHttpLayer(HttpLayer):
         if stream and stream.unconsumed and upstream.http.backlog < LOW_WATER:
             consumed, stream.unconsumed = stream.unconsumed, 0
             yield from self.event_to_child(codec, DataConsumed(stream.stream_id, consumed))
+
+    def _stop_waiting(self) -> layer.CommandGenerator[None]:
+        """Let no stream wait when it is over for another reason, for what is said to it waits too."""
+        for stream in list(self.streams.values()):
+            if (hook := stream.awaited) and stream.is_given_up:
+                del self.command_sources[hook]
+                yield from self.event_to_child(stream, events.HookCompleted(hook))
+        for server, upstream in list(self._upstreams.items()):
+            borrower = self.streams.get(upstream.stream_id or 0)
+            if server in self.waiting_for_establishment and borrower and borrower.client_left:
+                yield from self._give_up(server, CLIENT_LEFT)
 
     def _meter(self, connection: Connection, backlog: int) -> layer.CommandGenerator[None]:
         if backlog > HIGH_WATER and connection not in self._stopped:
@@ -263,8 +282,6 @@ class GatewayHttpLayer(HttpLayer):
         for stream in [s for s in self.streams.values() if s.is_overdue(now)]:
             if stream.is_tunnel:
                 yield commands.CloseConnection(self.context.client)
-            elif stream.waits_for_drain:
-                yield commands.CloseConnection(stream.context.server)
             else:
                 yield from self.event_to_child(stream, DeadlinePassed(stream.stream_id))
 

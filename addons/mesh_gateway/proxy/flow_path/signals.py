@@ -78,6 +78,11 @@ class DeadlinePassed(HttpEvent):
 
 
 @dataclass
+class DrainBegun(HttpEvent):
+    """The client shall send no further request over this connection after those that are on their way."""
+
+
+@dataclass
 class LeaseConnection(GetHttpConnection):
     """Ask for an upstream connection to one candidate, for this stream alone until its exchange is over."""
 

@@ -1,0 +1,1 @@
+"""What operators see: the metrics of all workers on one page."""
