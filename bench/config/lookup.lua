@@ -44,8 +44,7 @@ local function ask(address, port, tenant)
     socket:send("GET /resolve/v2/" .. tenant .. " HTTP/1.0\r\nHost: api\r\nAccept: application/json\r\n\r\n")
     local answer = socket:receive("*a")
     socket:close()
-    local body = answer and answer:match("^HTTP/1%.[01] 200 .-\r\n\r\n(.*)$")
-    return cjson.decode(body or "")
+    return answer and answer:match("^HTTP/1%.[01] 200 .-\r\n\r\n(.*)$")
 end
 
 function lookup.route_request(address, port, suffix)
@@ -54,17 +53,21 @@ function lookup.route_request(address, port, suffix)
         return ngx.exit(404)
     end
     local routes = ngx.shared.routes
-    local url = routes:get(tenant)
-    if not url then
-        local answer = ask(address, port, tenant)
-        local best = answer and best_of(answer.routes or {})
-        if not best then
+    local body = routes:get(tenant)
+    if not body then
+        body = ask(address, port, tenant)
+        if not body then
             return ngx.exit(502)
         end
-        url = url_of(best)
-        routes:set(tenant, url, FRESH_SECONDS)
+        routes:set(tenant, body, FRESH_SECONDS)
     end
-    ngx.var.route = url
+    -- A dictionary shared by workers holds text: the answer is read anew for each request.
+    local answer = cjson.decode(body)
+    local best = answer and best_of(answer.routes or {})
+    if not best then
+        return ngx.exit(502)
+    end
+    ngx.var.route = url_of(best)
 end
 
 return lookup

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import os
 import random
 import ssl
 import sys
@@ -21,7 +22,7 @@ from mesh_gateway.proxy.fast_path.front import Front
 from mesh_gateway.proxy.open_files import open_files_for
 from mesh_gateway.proxy.paths import Paths
 from mesh_gateway.proxy.upstream_tls import UpstreamTls
-from mesh_gateway.proxy.worker import Worker, new_request_id
+from mesh_gateway.proxy.worker import Worker
 from mesh_gateway.resolve.api_client import ApiClient
 from mesh_gateway.resolve.dialing import Dialing
 from mesh_gateway.resolve.file_source import FileSource
@@ -35,6 +36,7 @@ from mesh_gateway.resolve.source import Source
 from mesh_gateway.routing.addresses import AddressPolicy
 from mesh_gateway.routing.health import HealthTable
 from mesh_gateway.routing.limits import RateLimiter
+from mesh_gateway.routing.request_ids import RequestIds
 from mesh_gateway.routing.routes import Route
 from mesh_gateway.settings import Settings
 
@@ -120,7 +122,7 @@ def _watch(metrics: Metrics, worker: Worker, private_ca: PrivateCa | None) -> No
 
 def _brain(settings: Settings) -> Brain:
     limiter = RateLimiter(settings.rate_limit)
-    return Brain(settings, HealthTable(), limiter, _loop_token(settings), new_request_id)
+    return Brain(settings, HealthTable(), limiter, _loop_token(settings), RequestIds(os.urandom))
 
 
 def _access_log(settings: Settings, metrics: Metrics) -> AccessLog | None:

@@ -1,7 +1,6 @@
 """What does a running gateway consist of, and what do its ways through mitmproxy ask of it?"""
 
 import math
-import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -232,8 +231,3 @@ def to_response(answer: Answer) -> http.Response:
 def http_date(moment: float) -> str:
     """IMF-fixdate (RFC 9110 5.6.7)."""
     return time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(math.floor(moment)))
-
-
-def new_request_id() -> str:
-    """A fresh id, not to be guessed from another."""
-    return secrets.token_hex(16)

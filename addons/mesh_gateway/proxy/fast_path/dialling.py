@@ -1,8 +1,9 @@
 """How is an upstream connected to? One address, one deadline, TLS verified as the tenant's (CONTRACT part 8)."""
 
 import asyncio
+import select
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cachetools import LRUCache
 from OpenSSL import SSL
@@ -46,17 +47,18 @@ class Line:
     """What TLS agreed on: `h2`, or something else for HTTP/1.1."""
     early: bytes
     """What the upstream has said already."""
+    poll: select.poll = field(init=False)
+    """Made for one question, which is asked for each exchange: `recv` would answer it with an exception."""
+
+    def __post_init__(self) -> None:
+        poll = select.poll()
+        poll.register(self.sock, select.POLLIN | select.POLLRDHUP)
+        object.__setattr__(self, "poll", poll)
 
     @property
     def is_silent(self) -> bool:
         """Whether neither bytes nor an end wait in the kernel that nobody has read yet."""
-        try:
-            self.sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
-        except BlockingIOError:
-            return True
-        except OSError:
-            return False
-        return False
+        return self.sock.fileno() >= 0 and not self.poll.poll(0)
 
 
 class Greeting:
