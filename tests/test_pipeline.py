@@ -1,6 +1,6 @@
 """Where does a request go? Each rule of the pipeline with the row that breaks it; no I/O, no clock."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import assert_never
 
 import pytest
@@ -20,6 +20,7 @@ from mesh_gateway.pipeline import (
     mesh_route,
     own_path,
 )
+from mesh_gateway.routing.fields import FieldSection
 from mesh_gateway.routing.head import RequestHead
 from mesh_gateway.routing.health import HealthTable
 from mesh_gateway.routing.limits import RateLimiter
@@ -238,7 +239,7 @@ def test_the_upstream_is_told_who_asked_for_what() -> None:
 def test_what_was_sent_on_is_known_again() -> None:
     judge = brain()
     sent = judge.edit(visit())
-    again = replace(http1(), fields=sent)
+    again = http1()._replace(fields=FieldSection(sent))
     assert outcome(judge.admit(again, arrival(), now=NOW)) == "LOOP_DETECTED"
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum, unique
 from ipaddress import ip_address
-from typing import assert_never
+from typing import NamedTuple, assert_never
 from urllib.parse import urlsplit
 
 from mesh_gateway.routing.candidates import candidates
@@ -96,8 +96,7 @@ class Arrival:
     """Those that came over this connection, the last few."""
 
 
-@dataclass(frozen=True, slots=True)
-class Visit:
+class Visit(NamedTuple):
     """An admitted request: who asks, for what, and what the forwarding fields will say."""
 
     head: RequestHead
@@ -159,15 +158,13 @@ class Candidate:
         object.__setattr__(self, "identity", f"{self.scheme.value} {self.endpoint} {names}")
 
 
-@dataclass(frozen=True, slots=True)
-class NeedsRoutes:
+class NeedsRoutes(NamedTuple):
     """Ask the resolver for `visit.tenant`, then `choose`."""
 
     visit: Visit
 
 
-@dataclass(frozen=True, slots=True)
-class Forward:
+class Forward(NamedTuple):
     """Carry the request to the first candidate that takes it."""
 
     visit: Visit
@@ -218,7 +215,7 @@ class Brain:
     def _introduction(self, head: RequestHead, arrival: Arrival) -> Introduction:
         """What is known of the sender of `head`, from this request or one like it on the same connection."""
         for known in arrival.introductions:
-            if known.section is head.section and known.authority == head.authority:
+            if known.section is head.fields and known.authority == head.authority:
                 return known
         known = self._introduce(head, arrival)
         if len(arrival.introductions) >= REMEMBERED:
@@ -233,7 +230,7 @@ class Brain:
         is_ours = not arrival.same_certificate or name.kind is HostKind.MALFORMED or arrival.same_certificate(name.host)
         scheme = public_scheme(head, client, arrival.scheme)
         return Introduction(
-            section=head.section,
+            section=head.fields,
             authority=head.authority,
             client=client,
             told_id=told_request_id(head, client),
@@ -303,7 +300,7 @@ class Brain:
     def forwarded(self, visit: Visit) -> ForwardedFields:
         """The same but for the request's id, remembered with the visit's introduction."""
         known = visit.introduction
-        if visit.websocket or visit.head.section is not known.section:  # the second: somebody has edited the flow
+        if visit.websocket or visit.head.fields is not known.section:  # the second: somebody has edited the flow
             return self._forwarded(visit)
         if known.forwarded is None:
             known.forwarded = self._forwarded(visit)

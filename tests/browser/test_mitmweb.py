@@ -195,11 +195,12 @@ async def test_a_client_that_leaves_a_stopped_answer_got_none(scene: Scene) -> N
     async with Http1.connect(scene.gateway.port) as client:
         await client.send(request_head("GET", "/left", [("Host", "kim.example.com")]))
         flow_id = await scene.stopped()
-    await scene.page.evaluate(_call("POST", f"/flows/{flow_id}/resume", {}))
     (line,) = await eventually(
         lambda: [line for line in scene.gateway.access_log if line["path"] == "/left"], "the access line"
     )
     assert (line["code"], line["status"]) == ("CLIENT_CLOSED", 499)
+    await scene.page.evaluate(_call("POST", f"/flows/{flow_id}/resume", {}))
+    assert (await scene.ask("kim.example.com", "/after-leaving")).status == 200
 
 
 async def test_an_answer_that_breaks_off_while_it_is_collected_is_a_failure_of_the_gateways_own(

@@ -60,7 +60,7 @@ def test_a_head_over_the_limit_is_refused_though_its_section_is_known() -> None:
 def section_of(reader: HeadReader, raw: bytes) -> FieldSection:
     head = reader.read(raw)
     assert isinstance(head, RequestHead), head
-    return head.section
+    return head.fields
 
 
 @pytest.mark.parametrize(

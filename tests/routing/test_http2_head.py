@@ -147,7 +147,7 @@ def test_a_known_section_is_judged_as_for_the_first_time_with_any_pseudo_fields(
     ]
     read = [one.check(known=known) for one in sent]
     assert read == [one.check() for one in sent]
-    accepted = [head.section for head in read if isinstance(head, RequestHead)]
+    accepted = [head.fields for head in read if isinstance(head, RequestHead)]
     assert len(accepted) == 2
     assert accepted[0] is accepted[1]
 
@@ -166,4 +166,4 @@ def test_a_long_section_is_not_kept() -> None:
     first, second = sent.check(roomy, known), sent.check(roomy, known)
     assert isinstance(first, RequestHead)
     assert isinstance(second, RequestHead)
-    assert first.section is not second.section
+    assert first.fields is not second.fields

@@ -17,8 +17,8 @@ from mesh_gateway.observe.access_text import LINE_LENGTH, encoded_line
 from mesh_gateway.observe.exchange import Exchange
 
 _FILE_CHUNK = 1 << 16
-# Between two batches the thread rests: waking it for each line costs the event loop a switch of threads each.
-_REST_SECONDS = 0.01
+# Between two batches the thread rests: each time it wakes up, the event loop has to share the interpreter with it.
+_REST_SECONDS = 0.1
 _CLOSE_SECONDS = 2.0
 
 

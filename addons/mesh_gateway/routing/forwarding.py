@@ -103,7 +103,7 @@ def forwarded_fields(head: RequestHead, forwarding: Forwarding) -> ForwardedFiel
     return ForwardedFields(
         (
             (b"Host", host),
-            *head.section.derive(_of_trusted if client.trusted else _of_stranger),
+            *head.fields.derive(_of_trusted if client.trusted else _of_stranger),
             (b"X-Real-IP", client.address.encode()),
             (b"X-Forwarded-For", client.forwarded_for.encode("latin-1")),
             (b"X-Forwarded-Proto", forwarding.scheme.encode()),
@@ -111,7 +111,7 @@ def forwarded_fields(head: RequestHead, forwarding: Forwarding) -> ForwardedFiel
             (b"X-Forwarded-Port", b"%d" % forwarding.port),
         ),
         (
-            (b"CDN-Loop", loop_value(head.section.by_name.get(b"cdn-loop", ()), forwarding.loop_token)),
+            (b"CDN-Loop", loop_value(head.fields.by_name.get(b"cdn-loop", ()), forwarding.loop_token)),
             *(_ASKS_FOR_UPGRADE if forwarding.websocket else ()),
         ),
     )

@@ -77,7 +77,7 @@ class HeadReader:
             return
         # not the head's own authority: an absolute target may have said it in other letters
         host = authority_text(head.values(b"host")[0])
-        self._recent.keep(section, _Section(head.section, host, head.body))
+        self._recent.keep(section, _Section(head.fields, host, head.body))
 
 
 def _read(head: bytes, limits: HeadLimits) -> RequestHead:

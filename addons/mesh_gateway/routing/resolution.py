@@ -1,7 +1,7 @@
 """What does the gateway know of a tenant at this moment?"""
 
-from dataclasses import dataclass
 from enum import StrEnum, unique
+from typing import NamedTuple
 
 from mesh_gateway.routing.routes import RouteSet
 
@@ -32,8 +32,7 @@ class CacheState(StrEnum):
     """No look-up was made: own paths, refusals, the default backend."""
 
 
-@dataclass(frozen=True, slots=True)
-class Resolution:
+class Resolution(NamedTuple):
     """The answer that a request is decided by. `routes` is set when `standing` is KNOWN, and when OFFLINE for its `last_seen_online`."""
 
     tenant: str

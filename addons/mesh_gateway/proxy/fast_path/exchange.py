@@ -213,7 +213,7 @@ class FastExchange:
                 request_id=visit.request_id,
                 framing=head.body.framing,
                 expects_continue=expects,
-                credentials=head.section.by_name.get(b"authorization", ()),
+                credentials=head.fields.by_name.get(b"authorization", ()),
             )
         )
         if sent:

@@ -3,12 +3,12 @@
 import base64
 import hashlib
 from collections.abc import Callable
-from dataclasses import replace
 from typing import override
 
 from mesh_gateway.pipeline import OwnPath
 from mesh_gateway.proxy.fast_path.exchange import FastExchange
 from mesh_gateway.proxy.fast_path.sides import AnswerStart
+from mesh_gateway.routing.fields import FieldSection
 from mesh_gateway.routing.head import Field, Rejection, RequestHead, Version
 from mesh_gateway.routing.verdicts import Failure
 
@@ -29,7 +29,7 @@ def upgrade_head(head: RequestHead, new_key: Callable[[], bytes]) -> RequestHead
         (b"sec-websocket-key", base64.b64encode(new_key())),
     )
     fields = tuple(field for field in head.fields if field[0] not in _HANDSHAKE)
-    return replace(head, version=Version.HTTP_1_1, fields=fields + upgrade)
+    return head._replace(version=Version.HTTP_1_1, fields=FieldSection(fields + upgrade))
 
 
 def expected_accept(key: bytes) -> bytes:

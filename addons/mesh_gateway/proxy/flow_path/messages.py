@@ -3,12 +3,13 @@
 import re
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from mitmproxy import http
 from mitmproxy.net.http import http1
 
 from mesh_gateway.pipeline import Candidate, Visit
+from mesh_gateway.routing.fields import FieldSection
 from mesh_gateway.routing.forwarding import answer_fields
 from mesh_gateway.routing.head import (
     Field,
@@ -120,8 +121,8 @@ def as_edited(visit: Visit, request: http.Request) -> Visit:
     """The visit with what somebody may have changed on the flow since its head was read."""
     if request.headers.fields == visit.head.fields and request.path == visit.head.target:
         return visit
-    head = replace(visit.head, method=request.method, target=request.path, fields=request.headers.fields)
-    return replace(visit, head=head)
+    fields = FieldSection(request.headers.fields)
+    return visit._replace(head=visit.head._replace(method=request.method, target=request.path, fields=fields))
 
 
 def outgoing_request(
