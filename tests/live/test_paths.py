@@ -88,7 +88,9 @@ async def test_over_http2_a_client_comes_back_on_the_other_way_when_its_tenant_i
             assert await via(place, await client.ask("GET", alice)) == "flow"
 
 
-async def test_on_the_fast_way_the_upstream_says_whether_it_wants_the_body(tmp_path: Path, authority: Authority) -> None:
+async def test_on_the_fast_way_the_upstream_says_whether_it_wants_the_body(
+    tmp_path: Path, authority: Authority
+) -> None:
     async with world(tmp_path, authority, TRAFFIC_PATH="fast") as place:
         unwilling, origin = await place.new_tenant("unwilling", behaviours.too_large)
         willing, _ = await place.new_tenant("willing", behaviours.interim(100))

@@ -68,7 +68,7 @@ class Change:
 FORWARDED = frozenset(case.name for case in CASES) - {"unknown-tenant", "offline-tenant", "malformed-host", "apex"}
 CHANGES = {
     "the client's address is no longer told to the upstream": Change(
-        '    yield b"X-Real-IP", forwarding.client.address.encode()\n',
+        '            (b"X-Real-IP", client.address.encode()),\n',
         "",
         ('-        "X-Real-IP: 127.0.0.1",',),
         FORWARDED,

@@ -11,7 +11,6 @@ class ConnectionRefusal(Enum):
 
     CAPACITY = "capacity"
     PER_ADDRESS = "per_address"
-    OTHER = "other"
 
 
 @unique
@@ -20,10 +19,8 @@ class HandshakeFailure(Enum):
 
     NO_SNI = "no_sni"
     UNKNOWN_SNI = "unknown_sni"
-    TIMEOUT = "timeout"
     CLIENT = "client"
     """It broke off or sent an alert: it does not like the certificate."""
-    OTHER = "other"
 
 
 # RFC 9110 9.3 and RFC 5789.

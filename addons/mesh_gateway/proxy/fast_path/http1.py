@@ -18,6 +18,7 @@ from mesh_gateway.proxy.fast_path.sides import AnswerStart
 from mesh_gateway.proxy.flow_path.messages import glimpse
 from mesh_gateway.routing.head import Field, Framing, Rejection, RequestHead, Version
 from mesh_gateway.routing.http1_head import HeadReader
+from mesh_gateway.routing.persistence import ends_with_answer
 from mesh_gateway.routing.verdicts import Failure
 
 if TYPE_CHECKING:
@@ -252,7 +253,7 @@ class Http1Client:
                 fields.append((b"Transfer-Encoding", b"chunked"))
             else:
                 self._ends_with_answer = self._closes = True
-        self._closes = self._closes or wants_close(head)
+        self._closes = self._closes or ends_with_answer(head.version, head.fields.by_name.get(b"connection", ()))
         if self._closes:
             fields.append((b"Connection", b"close"))
         elif head.version is Version.HTTP_1_0:
@@ -396,15 +397,6 @@ class Http1Client:
             self._refuse(Rejection(Failure.REQUEST_TIMEOUT, "the head did not arrive in time"), raw)
         else:
             self.channel.close()
-
-
-def wants_close(head: RequestHead) -> bool:
-    """Whether the client's connection ends with this exchange by its own wish (RFC 9112 9.3)."""
-    options = head.values(b"connection")
-    if not options:
-        return head.version is Version.HTTP_1_0
-    tokens = {token.strip(b" \t").lower() for value in options for token in value.split(b",")}
-    return b"close" in tokens or (head.version is Version.HTTP_1_0 and b"keep-alive" not in tokens)
 
 
 def head_end(data: bytes, start: int) -> int:

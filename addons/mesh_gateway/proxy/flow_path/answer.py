@@ -25,6 +25,7 @@ from mesh_gateway.proxy.flow_path.ends import EndingStream
 from mesh_gateway.proxy.flow_path.messages import SWITCHING_PROTOCOLS
 from mesh_gateway.proxy.flow_path.signals import DataConsumed, StopReading
 from mesh_gateway.proxy.flow_path.tunnel import Tunnel
+from mesh_gateway.routing.persistence import ends_with_answer
 from mesh_gateway.routing.verdicts import Failure
 
 if TYPE_CHECKING:
@@ -161,10 +162,14 @@ class AnsweringStream(EndingStream):
             method=self.flow.request.method,
             request_id=exchange.request_id,
             mesh_route=self.worker.mesh_route(exchange, self.forward),
-            close=self._is_early() or not self.worker.keeps_connections,
+            close=self._is_early() or not self.worker.keeps_connections or self._client_wants_end(),
         )
         self._is_head_sent = True
         yield SendHttp(ResponseHeaders(self.stream_id, answer, end_stream=end_stream), self.context.client)
+
+    def _client_wants_end(self) -> bool:
+        request = self.flow.request
+        return ends_with_answer(request.http_version, messages.values(request, b"connection"))
 
     def _send_answer_data(self, data: bytes) -> layer.CommandGenerator[None]:
         self._exchange.bytes_sent += len(data)

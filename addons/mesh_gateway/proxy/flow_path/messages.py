@@ -232,6 +232,11 @@ def field(message: http.Message, name: bytes) -> bytes | None:
     return next((value for key, value in message.headers.fields if key.lower() == name), None)
 
 
+def values(message: http.Message, name: bytes) -> list[bytes]:
+    """All values of a field as they came; `name` is in lower case."""
+    return [value for key, value in message.headers.fields if key.lower() == name]
+
+
 def body_length(message: http.Message) -> int | None:
     """The announced length of a body, None where none is announced."""
     text = message.headers.get("content-length", "")
