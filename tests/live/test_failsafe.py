@@ -198,7 +198,7 @@ setattr(pipeline.Brain, {method!r}, raising)
 
 
 @pytest.mark.provokes_fault
-@pytest.mark.parametrize("method", ["admit", "choose", "edit"])
+@pytest.mark.parametrize("method", ["admit", "choose", "forwarded"])
 async def test_a_fault_in_the_brain_is_500_and_is_logged(tmp_path: Path, authority: Authority, method: str) -> None:
     saboteur, armed = tmp_path / "saboteur.py", tmp_path / "armed"
     saboteur.write_text(SABOTAGE.format(method=method, armed=str(armed)))

@@ -14,6 +14,7 @@ from tests.rig.call import chunk
 from tests.rig.certificates import Authority
 from tests.rig.http1_client import ConnectionEndedError, Http1, request_head
 from tests.rig.http2_client import StreamBrokenError
+from tests.rig.patience import eventually
 from tests.rig.ports import LOOPBACK
 from tests.rig.samples import total
 from tests.rig.world import World, world
@@ -153,6 +154,7 @@ async def test_a_body_that_grows_too_large_is_never_whole_for_the_upstream(place
         body = b"b" * (BODY + 1)
         answer = await (modern(place, host, body, known=False) if secure else chunked(place, host, body))
         assert (answer.status, answer.code) == (413, "BODY_TOO_LARGE")
+    await eventually(lambda: origin.arrivals, "the upstream has seen the head")
     assert [arrival.complete for arrival in origin.arrivals] == [False]
     assert origin.arrivals[0].body.size <= BODY
     assert not origin.wire.endswith(b"0\r\n\r\n")

@@ -42,7 +42,8 @@ async def _exchange_all(folder: Path, flows: Path) -> Mapping[str, Expectation]:
     options = ("-w", str(flows), "--set", f"save_stream_filter={NOT_THE_RIGS_OWN}")
     async with (
         scenery() as scene,
-        world(folder, Authority(), api=scene.api, script=SCRIPT, options=options, **SETTINGS) as here,
+        # Only the flow path has flows to write.
+        world(folder, Authority(), api=scene.api, script=SCRIPT, options=options, TRAFFIC_PATH="flow", **SETTINGS) as here,
     ):
         found = {}
         for case in CASES:

@@ -1,4 +1,4 @@
-"""Do recorded requests still come through as they were recorded? If that is meant to change: scripts/record."""
+"""Do recorded requests still come through as they were recorded, on both paths? If that is to change: scripts/record."""
 
 import re
 import shutil
@@ -14,16 +14,21 @@ from tests.replay.expectation import Expectation, difference
 from tests.replay.record import record
 from tests.replay.recording import FOLDER
 from tests.replay.replaying import replay
+from tests.replay.resending import resend
 from tests.rig.certificates import Authority
 from tests.rig.gateway import ROOT
 
 NAMES = sorted(path.stem for path in FOLDER.glob("*.mitm"))
 LARGEST_RECORDING = 8192
+WAYS = {"client replay, flow path": replay, "socket, fast path": resend}
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def replayed(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> Mapping[str, Expectation]:
-    return await replay(tmp_path_factory.mktemp("replay"), authority)
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=WAYS.values(), ids=WAYS)
+async def replayed(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, authority: Authority
+) -> Mapping[str, Expectation]:
+    found: Mapping[str, Expectation] = await request.param(tmp_path_factory.mktemp("replay"), authority)
+    return found
 
 
 def expected(name: str) -> str:
@@ -82,15 +87,18 @@ CHANGES = {
 }
 
 
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())
-async def test_a_changed_rule_makes_the_replay_fail(change: Change, tmp_path: Path, authority: Authority) -> None:
+async def test_a_changed_rule_makes_the_replay_fail(
+    change: Change, way: str, tmp_path: Path, authority: Authority
+) -> None:
     shutil.copytree(ROOT / "addons", tmp_path / "addons", ignore=shutil.ignore_patterns("__pycache__"))
     forwarding = tmp_path / "addons/mesh_gateway/routing/forwarding.py"
     code = forwarding.read_text()
     assert code.count(change.old) == 1
     forwarding.write_text(code.replace(change.old, change.new))
 
-    found = await replay(tmp_path / "run", authority, script=tmp_path / "addons/gateway.py")
+    found = await WAYS[way](tmp_path / "run", authority, script=tmp_path / "addons/gateway.py")
 
     noticed = {name: difference(expected(name), page.page) for name, page in found.items()}
     assert {name for name, text in noticed.items() if text} == change.cases
