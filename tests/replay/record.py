@@ -43,7 +43,9 @@ async def _exchange_all(folder: Path, flows: Path) -> Mapping[str, Expectation]:
     async with (
         scenery() as scene,
         # Only the flow path has flows to write.
-        world(folder, Authority(), api=scene.api, script=SCRIPT, options=options, TRAFFIC_PATH="flow", **SETTINGS) as here,
+        world(
+            folder, Authority(), api=scene.api, script=SCRIPT, options=options, TRAFFIC_PATH="flow", **SETTINGS
+        ) as here,
     ):
         found = {}
         for case in CASES:
