@@ -15,6 +15,7 @@ _LIVE = ("live", "stories", "rig")
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "provokes_fault: the test makes the gateway log a fault on purpose")
+    config.addinivalue_line("markers", "chooses_its_way: the test sets TRAFFIC_PATH itself; once is enough")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -43,6 +43,8 @@ from tests.rig.payload import MIB, Tally, blocks, digest_of
 from tests.rig.websocket_origin import echo_websocket
 from tests.rig.world import World, world
 
+pytestmark = pytest.mark.chooses_its_way
+
 HELD = 256 * MIB
 INITIAL_WINDOW_SIZE, HEADER_TABLE_SIZE = 4, 1
 

@@ -14,6 +14,8 @@ from tests.rig.patience import eventually
 from tests.rig.payload import MIB, blocks
 from tests.rig.world import World, world
 
+pytestmark = pytest.mark.chooses_its_way
+
 HOOKS = ["requestheaders", "request", "responseheaders", "response"]
 KILLING = "".join(
     f"def {hook}(flow):\n    if flow.request.path.startswith('/killed-in-{hook}/'):\n        flow.kill()\n\n\n"

@@ -15,6 +15,8 @@ from tests.rig.patience import eventually
 from tests.rig.samples import total
 from tests.rig.world import World, world
 
+pytestmark = pytest.mark.chooses_its_way
+
 
 async def via(place: World, answer: Answer) -> str:
     """The way that the access line of an answered request tells."""

@@ -26,6 +26,8 @@ from tests.rig.ports import listens
 from tests.rig.samples import Samples, total
 from tests.rig.world import World
 
+pytestmark = pytest.mark.chooses_its_way
+
 FULL = os.environ.get("GATEWAY_TEST_FULL") == "1"
 RESTARTS, REQUESTS = ({"fast": 10, "flow": 10}, 10_000) if FULL else ({"fast": 3, "flow": 1}, 1_500)
 CLIENTS = 12

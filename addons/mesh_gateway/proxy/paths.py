@@ -1,10 +1,14 @@
 """Which path does a request take? The fast one, unless somebody wants to see it (DESIGN.md 1)."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from mesh_gateway.routing.hostname import parse_host
 from mesh_gateway.settings import TrafficPath
+
+# Looking at all options and scripts takes longer than a request.
+ASK_SECONDS = 1.0
 
 
 @dataclass(slots=True)
@@ -17,6 +21,9 @@ class Paths:
     """Whether somebody wants to see every request: mitmweb, a recording, an intercept filter, a further script."""
     tapped: frozenset[str] = frozenset()
     """Tenants whose requests somebody wants to see."""
+    clock: Callable[[], float] = time.monotonic
+    _looked: float = -ASK_SECONDS
+    _somebody: bool = False
 
     @property
     def is_all_watched(self) -> bool:
@@ -27,7 +34,13 @@ class Paths:
             case TrafficPath.FAST:
                 return False
             case TrafficPath.AUTO:
-                return self.looks_on()
+                return self._is_somebody_there()
+
+    def _is_somebody_there(self) -> bool:
+        now = self.clock()
+        if now - self._looked >= ASK_SECONDS:
+            self._looked, self._somebody = now, self.looks_on()
+        return self._somebody
 
     def is_watched(self, authority: str) -> bool:
         """Whether a request for `authority` goes the flow path."""

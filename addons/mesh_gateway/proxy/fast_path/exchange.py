@@ -133,20 +133,21 @@ class FastExchange:
     def begin(self) -> None:
         """Find out where the request goes, and send it there."""
         worker = self.front.worker
-        self._touch(worker.settings.idle_timeout)
-        decision = worker.brain.admit(self.head, self.client.arrival, now=worker.clock())
-        if isinstance(decision, NeedsRoutes):
-            visit = decision.visit
-            worker.describe(self.record, visit)
-            resolution = worker.resolver.peek(visit.tenant or "")
-            if resolution is None:
-                self._enter(Phase.RESOLVING)
-                self.deadline = NEVER  # the resolver has a budget of its own
-                self._task = self.front.tasks.start(self._resolve(visit), name="exchange resolves")
-            else:
-                self._choose(visit, resolution)
-        else:
-            self._follow(decision)
+        decision = worker.brain.admit(self.head, self.client.arrival, now=self.record.started)
+        match decision:
+            case NeedsRoutes(visit):
+                worker.describe(self.record, visit)
+                resolution = worker.resolver.peek(visit.tenant or "")
+                if resolution is None:
+                    self._enter(Phase.RESOLVING)  # no deadline: the resolver has a budget of its own
+                    self._task = self.front.tasks.start(self._resolve(visit), name="exchange resolves")
+                else:
+                    self._choose(visit, resolution)
+            case Forward(visit):
+                worker.describe(self.record, visit)
+                self._follow(decision)
+            case _:
+                self._follow(decision)
 
     async def _resolve(self, visit: Visit) -> None:
         try:
@@ -165,7 +166,6 @@ class FastExchange:
     def _follow(self, decision: Reply | Forward) -> None:
         match decision:
             case Forward():
-                self.front.worker.describe(self.record, decision.visit)
                 self.forward = decision
                 self._walk = Walk(self.front, self, decision.candidates, http2=wants_http2(self.head))
                 self._may_repeat = self.head.method in IDEMPOTENT and not decision.visit.websocket

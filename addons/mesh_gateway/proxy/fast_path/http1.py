@@ -121,13 +121,12 @@ class Http1Client:
         buffer = self._buffer
         if self.channel.is_clogged:
             return False  # it asks and does not listen
-        if not self._head_begun:
-            # From the first byte on, the clock of a whole head runs: trickling does not renew it.
-            self._head_begun, self._since = True, self.front.worker.clock()
         end = head_end(buffer, self._searched)
-        limit = self.front.worker.head_limits.size
-        if not end and len(buffer) <= limit:
+        if not end and len(buffer) <= self.front.worker.head_limits.size:
             self._searched = max(0, len(buffer) - 3)
+            if not self._head_begun:
+                # From the first byte on, the clock of a whole head runs: trickling does not renew it.
+                self._head_begun, self._since = True, self.front.worker.clock()
             return False
         self._searched = 0
         raw, self._buffer = (buffer[:end], buffer[end:]) if end else (buffer, b"")

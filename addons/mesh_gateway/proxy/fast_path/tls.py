@@ -10,7 +10,8 @@ from typing import Protocol
 
 from OpenSSL import SSL
 
-READ_SIZE = 262_144
+# A record holds no more (RFC 8446 5.1), and a larger buffer is made anew, and cleared, for each read.
+READ_SIZE = 16_384
 
 
 class TlsError(Exception):
