@@ -11,10 +11,8 @@ from mesh_gateway.settings import Settings
 class Admission:
     """The client connections that are open, by address. Operators, on the admin port, always find a place."""
 
-    def __init__(self, settings: Settings, metrics: ConnectionMetrics, places: int) -> None:
-        """`places`: how many connections there is room for."""
+    def __init__(self, settings: Settings, metrics: ConnectionMetrics) -> None:
         self._settings = settings
-        self._places = places
         self._metrics = metrics
         self._clients: Counter[str] = Counter()
         self._total = 0
@@ -25,7 +23,7 @@ class Admission:
         if port == settings.admin_port:
             return None
         per_address = settings.max_connections_per_address
-        if self._total >= self._places:
+        if self._total >= settings.max_connections:
             self._metrics.refused(ConnectionRefusal.CAPACITY)
             return "too many connections"
         if per_address and self._clients[address] >= per_address and not self._is_trusted(address):

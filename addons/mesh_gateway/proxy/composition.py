@@ -7,7 +7,7 @@ import random
 import ssl
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import mitmproxy.version
@@ -19,7 +19,7 @@ from mesh_gateway.pipeline import Brain
 from mesh_gateway.proxy.admission import Admission
 from mesh_gateway.proxy.certificates import load_certificates
 from mesh_gateway.proxy.fast_path.front import Front
-from mesh_gateway.proxy.open_files import open_files_for
+from mesh_gateway.proxy.open_files import room_for
 from mesh_gateway.proxy.paths import Paths
 from mesh_gateway.proxy.upstream_tls import UpstreamTls
 from mesh_gateway.proxy.worker import Worker
@@ -83,7 +83,8 @@ async def build(settings: Settings, paths: Paths, *, is_watched: bool) -> Parts:
 
     Raises ValueError or OSError for files that the settings name and that cannot be used.
     """
-    places = open_files_for(settings.max_connections)
+    room = room_for(settings.max_connections, settings.max_exchanges)
+    settings = replace(settings, max_connections=room.connections, max_exchanges=room.exchanges)
     metrics = Metrics(CollectorRegistry(), {"mitmproxy": mitmproxy.version.VERSION, "python": sys.version.split()[0]})
     source, private_ca = _source(settings)
     resolver = Resolver(source, settings, clock=time.monotonic, random=JITTER, observer=metrics.resolver)
@@ -95,7 +96,7 @@ async def build(settings: Settings, paths: Paths, *, is_watched: bool) -> Parts:
         upstream_tls=UpstreamTls(settings, private_ca),
         access_log=_access_log(settings, metrics),
         metrics=metrics,
-        admission=Admission(settings, metrics.connections, places),
+        admission=Admission(settings, metrics.connections),
         inspect_body_size=settings.inspect_body_size or (WATCHED_BODY_SIZE if is_watched else 0),
     )
     worker.upstream_tls.check()
@@ -104,7 +105,7 @@ async def build(settings: Settings, paths: Paths, *, is_watched: bool) -> Parts:
     for part in (resolver, private_ca, prober):
         if part:
             await part.start()
-    front = Front(worker, paths)
+    front = Front(worker, paths, room.idle)
     front.start()
     return Parts(worker, front, prober, private_ca)
 

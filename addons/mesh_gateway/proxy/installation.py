@@ -19,6 +19,7 @@ from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers.http import HTTPMode
 
 from mesh_gateway.proxy.connection import GatewayConnection
+from mesh_gateway.proxy.doorway import Doorway
 from mesh_gateway.proxy.flow_path.layer import GatewayHttpLayer
 from mesh_gateway.proxy.handover import DecryptedTransport
 from mesh_gateway.proxy.reception import receive
@@ -33,8 +34,7 @@ logger = logging.getLogger(__name__)
 
 TESTED = ("12.2.3",)
 BACKLOG = 4096
-# Connections accepted in one go. asyncio tries as many times as its backlog says, and logs each try that finds no
-# free descriptor.
+# Connections accepted in one go: asyncio tries as many times as its backlog says.
 ACCEPTS = 64
 _play_back_at_once = clientplayback.ClientPlayback.playback
 
@@ -133,14 +133,21 @@ async def _listen(instance: mode_servers.ReverseInstance, host: str, port: int) 
     def protocol() -> asyncio.BaseProtocol:
         return receive(Door.front, instance, port)
 
+    sockets = inheritance().take(port) or await _bind(host, port)
     create_server = asyncio.get_running_loop().create_server
-    if inherited := inheritance().take(port):
-        servers = [await create_server(protocol, sock=listener, backlog=ACCEPTS) for listener in inherited]
-    else:
-        servers = [await create_server(protocol, host or None, port, reuse_port=True, backlog=ACCEPTS)]
+    servers = [await create_server(protocol, sock=Doorway(each.detach()), backlog=ACCEPTS) for each in sockets]
     for server in servers:
         _deepen(server)
     return servers
+
+
+async def _bind(host: str, port: int) -> list[socket.socket]:
+    """Sockets for all addresses of the host that listen to nobody yet."""
+    create_server = asyncio.get_running_loop().create_server
+    server = await create_server(asyncio.Protocol, host or None, port, reuse_port=True, start_serving=False)
+    sockets = [socket.socket(fileno=os.dup(bound.fileno())) for bound in server.sockets]
+    server.close()
+    return sockets
 
 
 def _deepen(server: asyncio.Server) -> None:

@@ -30,12 +30,13 @@ logger = logging.getLogger(__name__)
 class Front:
     """The fast path of one worker."""
 
-    def __init__(self, worker: Worker, paths: Paths) -> None:
+    def __init__(self, worker: Worker, paths: Paths, max_idle: int) -> None:
+        """`max_idle`: how many upstream connections may wait for a further request."""
         self.worker = worker
         self.paths = paths
         self.tasks = Tasks()
         self.connections: set[ClientConnection] = set()
-        self.pool = Pool(Dialler(worker.upstream_tls, worker.settings.connect_timeout), worker.clock)
+        self.pool = Pool(Dialler(worker.upstream_tls, worker.settings.connect_timeout), worker.clock, max_idle)
         self._date = (0, b"")
         settings = worker.settings
         self._own_ports = {settings.port, settings.ssl_port, settings.admin_port} - {None}

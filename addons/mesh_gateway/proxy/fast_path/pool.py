@@ -14,8 +14,6 @@ from mesh_gateway.proxy.fast_path.sides import Borrower
 from mesh_gateway.proxy.fast_path.upstream_http1 import Http1Upstream
 from mesh_gateway.proxy.fast_path.upstream_http2 import Http2Upstream
 
-# Idle connections of a worker; the one that was used longest ago goes first.
-MAX_IDLE = 2048
 # Shorter than most servers wait, so that it is the gateway that closes.
 IDLE_SECONDS = 55.0
 
@@ -25,9 +23,11 @@ Upstream = Http1Upstream | Http2Upstream
 class Pool:
     """The idle upstream connections of a worker, and the way to new ones."""
 
-    def __init__(self, dialler: Dialler, clock: Callable[[], float]) -> None:
+    def __init__(self, dialler: Dialler, clock: Callable[[], float], max_idle: int) -> None:
+        """Of more than `max_idle` idle ones the one that was used longest ago goes."""
         self._dialler = dialler
         self._clock = clock
+        self._max_idle = max_idle
         self._idle: dict[str, list[Upstream]] = {}
         self._by_age: OrderedDict[Upstream, str] = OrderedDict()
 
@@ -80,7 +80,7 @@ class Pool:
         upstream.idle_since = self._clock()
         self._idle.setdefault(key, []).append(upstream)
         self._by_age[upstream] = key
-        if len(self._by_age) > MAX_IDLE:
+        if len(self._by_age) > self._max_idle:
             self._drop(next(iter(self._by_age)))
 
     def forget(self, upstream: Upstream) -> None:
