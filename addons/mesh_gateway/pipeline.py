@@ -26,6 +26,7 @@ from mesh_gateway.routing.hostname import HostKind, HostName, parse_host
 from mesh_gateway.routing.limits import RateLimiter
 from mesh_gateway.routing.loop import is_loop
 from mesh_gateway.routing.public_side import public_port, public_scheme, told_request_id
+from mesh_gateway.routing.recent import LONGEST_KEPT
 from mesh_gateway.routing.resolution import Resolution, Standing
 from mesh_gateway.routing.routes import Route, RouteSet, Scheme
 from mesh_gateway.routing.verdicts import Failure
@@ -218,6 +219,8 @@ class Brain:
             if known.section is head.fields and known.authority == head.authority:
                 return known
         known = self._introduce(head, arrival)
+        if sum(len(name) + len(value) for name, value in head.fields) > LONGEST_KEPT:
+            return known
         if len(arrival.introductions) >= REMEMBERED:
             del arrival.introductions[0]
         arrival.introductions.append(known)

@@ -125,8 +125,7 @@ class Ending:
 def has_unsent(connection: GatewayConnection | ClientConnection) -> bool:
     """Whether bytes for the client wait in this process, which would be lost with it."""
     if isinstance(connection, ClientConnection):
-        transport: asyncio.WriteTransport | None = connection.channel.transport
-    else:
-        ends = connection.transports.get(connection.client)
-        transport = ends.writer.transport if ends and isinstance(ends.writer, asyncio.StreamWriter) else None
+        return connection.has_unsent
+    ends = connection.transports.get(connection.client)
+    transport = ends.writer.transport if ends and isinstance(ends.writer, asyncio.StreamWriter) else None
     return transport is not None and transport.get_write_buffer_size() > 0

@@ -5,6 +5,7 @@ costs. Every call out of here is guarded: a fault of the gateway ends one exchan
 """
 
 import asyncio
+import contextlib
 import logging
 import socket
 import struct
@@ -155,7 +156,8 @@ class Channel(asyncio.Protocol):
     def finish(self) -> None:
         """Say that no further byte will come, and go on listening."""
         if not self._is_going and self.transport.can_write_eof():
-            self.transport.write_eof()
+            with contextlib.suppress(OSError):  # the peer has gone, which `ended` tells
+                self.transport.write_eof()
 
     def close(self) -> None:
         """Close once the last bytes are out."""

@@ -29,6 +29,13 @@ class Codec(Protocol):
     def ended(self, error: str | None) -> None:
         """The client will send no more."""
 
+    def lost(self) -> None:
+        """The socket is closed."""
+
+    @property
+    def has_unsent(self) -> bool:
+        """Whether bytes for the client wait for its window."""
+
     def clogged(self, is_clogged: bool) -> None:
         """The client does not take bytes as fast as they come, or does again."""
 
@@ -128,6 +135,8 @@ class ClientConnection:
 
     def lost(self) -> None:
         """The socket is closed: nothing of this connection may remain."""
+        if self._codec:
+            self._codec.lost()
         if self._is_counted:
             self._is_counted = False
             self.front.connections.discard(self)
@@ -156,6 +165,13 @@ class ClientConnection:
     def takes_flow_path(self, authority: str) -> bool:
         """Whether somebody wants to see the request for `authority`."""
         return self.front.paths.is_watched(authority)
+
+    @property
+    def has_unsent(self) -> bool:
+        """Whether bytes for the client wait in this process, which would be lost with it."""
+        return bool(self.channel.transport.get_write_buffer_size()) or (
+            self._codec is not None and self._codec.has_unsent
+        )
 
     def hand_over(self, data: bytes) -> None:
         """Give the connection to mitmproxy's layers, with the bytes that they shall read first."""

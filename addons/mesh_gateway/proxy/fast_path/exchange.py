@@ -201,6 +201,8 @@ class FastExchange:
         assert forward  # noqa: S101
         visit, head, worker = forward.visit, self.head, self.front.worker
         expects = head.expects_continue and not sent
+        if self._expecting:
+            self._expecting.cancel()
         if expects:
             self._expecting = asyncio.get_running_loop().call_later(EXPECT_SECONDS, self._tell_to_continue)
         upstream.ask(

@@ -32,6 +32,7 @@ LINGER_BYTES = 524_288
 LINGER_SECONDS = 2.0
 # Requests answered in one go before the others get their turn.
 IN_ONE_GO = 32
+IN_ONE_GO_CHUNKS = 1000
 SWITCHING_PROTOCOLS = 101
 NO_CONTENT = 204
 
@@ -135,6 +136,7 @@ class Http1Client:
             self._refuse(head, raw)
             return True
         if self.connection.takes_flow_path(head.authority):
+            self._buffer, self._step = b"", self._ignore
             self.connection.hand_over(buffer)
             return False
         self._begin(head)
@@ -189,23 +191,38 @@ class Http1Client:
         reader, buffer = self._chunks
         buffer += self._buffer
         self._buffer = b""
+        parts, turns = bytearray(), 0
         try:
             while not self._is_held and self._step == self._read_chunks and (part := reader(buffer)) is not None:
                 if isinstance(part, h11.EndOfMessage):
                     self._buffer = bytes(buffer)
                     self._step = self._wait
+                    self._pass_on(exchange, parts)
                     self._end_body(exchange)
                     return True
-                if part.data:
-                    exchange.body_came(bytes(part.data))
+                parts += part.data
+                turns += 1
+                if turns == IN_ONE_GO_CHUNKS:
+                    break
         except h11.ProtocolError as error:
             self._step = self._ignore
             exchange.client_broke(str(error))
+            return True
+        self._pass_on(exchange, parts)
+        if turns == IN_ONE_GO_CHUNKS and self._step == self._read_chunks:
+            self._buffer = bytes(buffer)  # the rest when the others have had their turn
+            self._chunks = (reader, ReceiveBuffer())
             return True
         if len(buffer) > MAX_FRAMING_BYTES and not self._is_held:
             self._step = self._ignore
             exchange.client_broke("chunk framing too long")
         return False
+
+    @staticmethod
+    def _pass_on(exchange: FastExchange, parts: bytearray) -> None:
+        """All chunks of one read as one piece: a client that makes them small shall not make work for two."""
+        if parts:
+            exchange.body_came(bytes(parts))
 
     def _end_body(self, exchange: FastExchange) -> None:
         self._body_over = True
@@ -359,6 +376,15 @@ class Http1Client:
             self.exchange = None
             exchange.client_gone(error or "client disconnected")
             self.channel.close()
+
+    def lost(self) -> None:
+        """A client that had said its last word in a tunnel, or whose answer was on its way, is gone altogether."""
+        exchange, self.exchange = self.exchange, None
+        if exchange:
+            exchange.client_gone("client disconnected")
+
+    has_unsent = False
+    """What is sent goes to the socket at once."""
 
     def clogged(self, is_clogged: bool) -> None:
         if self.exchange:

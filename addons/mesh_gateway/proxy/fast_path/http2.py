@@ -290,6 +290,14 @@ class Http2Client:
             stream.gone(error or "client disconnected")
         self.channel.close()
 
+    def lost(self) -> None:
+        """`ended` has told."""
+
+    @property
+    def has_unsent(self) -> bool:
+        """Whether a stream waits for the client's window."""
+        return any(stream.out.waiting for stream in self.streams.values())
+
     def clogged(self, is_clogged: bool) -> None:
         self.outlet.clogged(is_clogged)
 

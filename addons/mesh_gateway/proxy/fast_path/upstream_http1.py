@@ -1,5 +1,6 @@
 """HTTP/1.1 towards an upstream: one exchange at a time, strictly read, framed anew (RFC 9112)."""
 
+import asyncio
 from collections.abc import Sequence
 from enum import Enum, unique
 from typing import TYPE_CHECKING, assert_never
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 MAX_ANSWER_HEAD = 65_536
 MAX_INTERIM_ANSWERS = 20
+IN_ONE_GO_CHUNKS = 1000
 # A chunk's size line or a trailer section longer than this is an attack; h11's reader would collect it for ever.
 MAX_FRAMING_BYTES = 65_536
 SWITCHING_PROTOCOLS = 101
@@ -63,6 +65,8 @@ class Http1Upstream:
         self._keeps = True
         self._is_bound = False
         self._interims = 0
+        self._is_held = False
+        """Whether the client cannot take what comes."""
         self._last_raw = b""
         self._last_answer: AnswerHead | str = ""
 
@@ -85,7 +89,7 @@ class Http1Upstream:
             extra += b"Transfer-Encoding: chunked\r\n"
         self._is_bound = bool(question.credentials) and _signs_in_connections(question.credentials)
         self._reading = Reading.HEAD
-        self._request_sent = self._answer_complete = False
+        self._request_sent = self._answer_complete = self._is_held = False
         self._interims = 0
         line = f"{question.method} {question.target} HTTP/1.1\r\n".encode()
         self.channel.send(b"%b%b%b\r\n" % (line, question.fields.http1_lines(question.request_id), extra))
@@ -100,9 +104,11 @@ class Http1Upstream:
             self.channel.send(b"0\r\n\r\n")
 
     def pause(self) -> None:
+        self._is_held = True
         self.channel.pause()
 
     def resume(self) -> None:
+        self._is_held = False
         self.channel.resume()
 
     def half_close(self) -> None:
@@ -269,21 +275,44 @@ class Http1Upstream:
         assert self._chunks  # noqa: S101 - made with the head
         reader, buffer = self._chunks
         buffer += data
+        parts, turns = bytearray(), 0
         try:
-            while (part := reader(buffer)) is not None:
+            while turns < IN_ONE_GO_CHUNKS and (part := reader(buffer)) is not None:
                 if isinstance(part, h11.EndOfMessage):
                     self._surplus(bytes(buffer))
-                    self._complete(borrower)
+                    self._pass_on(borrower, parts)
+                    if self.borrower is borrower:
+                        self._complete(borrower)
                     return
-                if part.data:
-                    borrower.answer_data(bytes(part.data))
-                    if self.borrower is not borrower:
-                        return
+                parts += part.data
+                turns += 1
         except h11.ProtocolError as error:
+            self._pass_on(borrower, parts)
             self._broken(borrower, f"the answer broke off: {error}", is_fault=False)
             return
-        if len(buffer) > MAX_FRAMING_BYTES:
+        self._pass_on(borrower, parts)
+        if turns == IN_ONE_GO_CHUNKS:
+            # The rest when the others have had their turn.
+            self.channel.pause()
+            asyncio.get_running_loop().call_soon(self._read_on, borrower)
+        elif len(buffer) > MAX_FRAMING_BYTES:
             self._broken(borrower, "the answer broke off: chunk framing too long", is_fault=False)
+
+    @staticmethod
+    def _pass_on(borrower: Borrower, parts: bytearray) -> None:
+        """All chunks of one read as one piece: an upstream that makes them small shall not make work for two."""
+        if parts:
+            borrower.answer_data(bytes(parts))
+
+    def _read_on(self, borrower: Borrower) -> None:
+        if self.borrower is not borrower or self._reading is not Reading.CHUNKED:
+            return
+        try:
+            if not self._is_held:
+                self.channel.resume()
+            self._read_chunks(borrower, b"")
+        except Exception as error:  # noqa: BLE001 - the guard of what runs outside a channel's
+            self.fault(error)
 
     def _complete(self, borrower: Borrower) -> None:
         self._answer_complete = True

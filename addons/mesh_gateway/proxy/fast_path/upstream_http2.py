@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 HIGH_WATER = 65_536
 LOW_WATER = 32_768
 MAX_INTERIM_ANSWERS = 20
+SWITCHING_PROTOCOLS = 101
 # `:authority` says it (RFC 9113 8.3.1), and of the others HTTP/2 knows none (8.2.2).
 _NOT_SENT = frozenset({b"host", b"connection", b"upgrade", b"transfer-encoding", b"keep-alive", b"proxy-connection"})
 
@@ -56,6 +57,7 @@ class Http2Upstream:
         self._has_answered = False
         self._answer_complete = False
         self._interims = 0
+        self._is_bodyless = False
         self._unread = 0
         """Bytes that came and do not open the window again yet."""
         self._is_paused = False
@@ -203,6 +205,9 @@ class Http2Upstream:
         match event:
             case events.DataReceived():
                 self._unread += event.flow_controlled_length or 0
+                if event.data and self._is_bodyless:
+                    self._broken("a body where there can be none")
+                    return
                 if event.data:
                     borrower.answer_data(event.data)
                 self._open_window()
@@ -225,6 +230,8 @@ class Http2Upstream:
         read = read_answer_block(headers)
         if isinstance(read, Broken):
             self._broken(read.reason)
+        elif read[0] == SWITCHING_PROTOCOLS:
+            self._broken("101 over HTTP/2")  # RFC 9113 8.6
         elif self._interims > MAX_INTERIM_ANSWERS:
             self._broken("too many interim answers")
         else:
@@ -240,6 +247,7 @@ class Http2Upstream:
         framing = Framing.LENGTH if has_length else Framing.UNTIL_END
         if is_bodyless(status) or borrower.head.method == "HEAD":
             framing = Framing.NONE
+        self._is_bodyless = framing is Framing.NONE
         self._has_answered, self._answer_complete = True, is_whole
         borrower.answered(AnswerStart(status, b"", tuple(fields), framing), b"", is_whole=is_whole)
 
