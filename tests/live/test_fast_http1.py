@@ -1,6 +1,7 @@
 """What an attack on the fast path's HTTP/1 found, each with its story."""
 
 import asyncio
+import contextlib
 import hashlib
 import socket
 import struct
@@ -10,12 +11,12 @@ import pytest
 
 from tests.live.onlookers import TAPPING, write
 from tests.live.test_paths import tap, via
+from tests.rig.call import Call
 from tests.rig.certificates import Authority
 from tests.rig.http1_client import request_head
 from tests.rig.patience import eventually
 from tests.rig.ports import LOOPBACK
 from tests.rig.samples import total
-from tests.rig.websocket_origin import echo_websocket
 from tests.rig.world import World, world
 
 pytestmark = pytest.mark.chooses_its_way
@@ -26,6 +27,16 @@ HANDSHAKE = [
     ("Sec-WebSocket-Version", "13"),
     ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
 ]
+
+
+async def talk(call: Call) -> None:
+    """Take the upgrade, and speak for as long as somebody listens."""
+    call.keep = False
+    await call.head(101, ("Connection", "Upgrade"), ("Upgrade", "websocket"))
+    with contextlib.suppress(ConnectionError):
+        while True:
+            await call.send(b"word")
+            await asyncio.sleep(0.05)
 
 
 async def in_flight(place: World) -> float:
@@ -39,7 +50,7 @@ async def test_a_tunnel_whose_client_has_half_closed_is_over_when_it_is_gone(
 ) -> None:
     """The socket's end told nobody, for the client had said its last word before."""
     async with world(tmp_path, authority, TRAFFIC_PATH="fast") as place:
-        host, _ = await place.new_tenant("echo", echo_websocket)
+        host, _ = await place.new_tenant("talks", talk)
         reader, writer = await asyncio.open_connection(LOOPBACK, place.gateway.port)
         writer.write(request_head("GET", "/", [("Host", host), *HANDSHAKE]))
         assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101")
