@@ -25,7 +25,7 @@ class Estate:
 
 
 class Child:
-    """A process that was started. It says `listening`, then `ready`, and `leaving` at last, a line each."""
+    """A process that was started. It says `ports N`, `listening`, then `ready`, and `leaving` at last, a line each."""
 
     def __init__(self, process: Process, ear: int) -> None:
         self._process = process
@@ -61,6 +61,12 @@ class Child:
     def has_listened(self) -> bool:
         """Whether it came so far as to listen."""
         return self._has_said("listening")
+
+    @property
+    def ports(self) -> int:
+        """How many ports it listens on; 0 before it does."""
+        told = (line.removeprefix(b"ports ") for line in self._heard.splitlines() if line.startswith(b"ports "))
+        return next((int(count) for count in told if count.isdigit()), 0)
 
     @property
     def is_leaving(self) -> bool:

@@ -101,6 +101,11 @@ class Place:
                 self._yard.report(f"{new} did not become ready, {old} stays")
                 self._dismiss(new, signal.SIGTERM)
                 return False
+            if new.child.ports < old.child.ports:
+                # Without a certificate that can serve, https would be gone, and its clients would wait for an answer.
+                self._yard.report(f"{new} opens fewer ports than {old}, which stays; the warnings above say why")
+                self._dismiss(new, signal.SIGTERM)
+                return False
             self._worker = new
             self._dismiss(old, RELIEVED)
             return True

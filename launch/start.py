@@ -38,6 +38,10 @@ def start(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
         sys.stdout.write(USAGE)
         return 0
     tool, options = (Tool.WEB, arguments[1:]) if arguments[:1] == ["web"] else (Tool.DUMP, arguments)
+    if options and not options[0].startswith("-"):
+        # mitmproxy would take a word for a filter, and with one every request becomes a flow.
+        say(f"{options[0]!r} is no way to start: wanted is web, nothing, or options of mitmproxy\n\n{USAGE.rstrip()}")
+        return WRONG_USE
     try:
         with TemporaryDirectory(prefix="mesh-router-gateway-") as private:
             return asyncio.run(_run(tool, options, environment, Path(private)))

@@ -13,7 +13,7 @@ HEAD = """\
 # Settings
 
 Every setting is an environment variable and an option of mitmproxy: `CACHE_TTL=30 scripts/run` and
-`scripts/run --set cache_ttl=30` say the same, and the option wins. `SERVER_DOMAIN` and the ports must be variables:
+`scripts/run --set cache_ttl=30` say the same, and the option wins. `SERVER_DOMAIN`, `WORKERS` and the ports must be variables:
 `scripts/run` looks at them before it starts anything. A wrong value stops the start with one line that names the variable,
 what it held and what it wants.
 

@@ -113,6 +113,13 @@ def test_a_taken_port_stops_the_start_with_one_line(tmp_path: Path) -> None:
     assert done.stderr == f"port {port} is taken by another program: choose another one with PORT=\n"
 
 
+def test_a_word_that_is_no_way_to_start_is_told(tmp_path: Path) -> None:
+    done = start(tmp_path, "wbe")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "'wbe' is no way to start" in done.stderr
+    assert "scripts/run [web]" in done.stderr
+
+
 def test_a_wrong_setting_stops_the_start_with_one_line(tmp_path: Path) -> None:
     done = start(tmp_path, SERVER_DOMAIN="example.com", CACHE_TTL="soon")
     assert (done.returncode, done.stdout) == (2, "")

@@ -150,6 +150,24 @@ async def test_one_that_is_ended_by_hand_finishes_and_comes_back(tmp_path: Path,
             assert (await here.ask("GET", host)).status == 200
 
 
+async def test_a_successor_without_a_certificate_does_not_take_over(tmp_path: Path, authority: Authority) -> None:
+    """A broken renewal on disk must not take https away from those who have it (FAULTS 28)."""
+    async with service(tmp_path, authority, workers=1) as here:
+        host, _ = await here.new_tenant("alice")
+        chain = next((tmp_path / "certificates").rglob("fullchain.pem"))
+        sound = chain.read_bytes()
+        chain.write_bytes(b"junk")
+        os.kill(here.gateway.pid, signal.SIGHUP)
+        await eventually(lambda: "opens fewer ports" in here.gateway.log, "the successor is refused", 30)
+        async with here.connect_tls(host) as client:
+            assert (await client.ask("GET", host)).status == 200
+        chain.write_bytes(sound)
+        assert isinstance(here.gateway, Service)
+        await here.gateway.replaced()
+        async with here.connect_tls(host) as client:
+            assert (await client.ask("GET", host)).status == 200
+
+
 async def test_at_the_end_all_finish_what_runs(tmp_path: Path, authority: Authority) -> None:
     async with service(tmp_path, authority, DRAIN_TIMEOUT="10s") as here, contextlib.AsyncExitStack() as stack:
         slow, origin = await here.new_tenant("slow", behaviours.slow(1))

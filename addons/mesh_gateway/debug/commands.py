@@ -6,12 +6,14 @@ Named `[a-z.]+`, or mitmweb does not offer them.
 import logging
 from collections.abc import Callable, Sequence
 
-from mitmproxy import command
+from mitmproxy import command, exceptions
 
 from mesh_gateway.proxy.gateway import Gateway
 from mesh_gateway.proxy.worker import Worker
+from mesh_gateway.routing.hostname import TENANT
 from mesh_gateway.routing.resolution import Resolution
 from mesh_gateway.routing.routes import Route
+from mesh_gateway.settings import TrafficPath
 from mesh_gateway.tasks import Tasks
 
 logger = logging.getLogger(__name__)
@@ -63,6 +65,10 @@ class GatewayCommands:
     @command.command("gateway.tap")
     def tap(self, tenant: str) -> Sequence[str]:
         """See a tenant's requests: from now on they go the flow path. Gives the tenants that are seen."""
+        if not TENANT.fullmatch(tenant):
+            raise exceptions.CommandError(
+                f"{tenant!r} is no tenant: letters a to z in lower case and digits, at most 63"
+            )
         return self._tap(lambda tapped: tapped | {tenant})
 
     @command.command("gateway.untap")
@@ -74,6 +80,8 @@ class GatewayCommands:
         if not self._gateway.parts:
             return []
         paths = self._gateway.parts.front.paths
+        if paths.setting is TrafficPath.FAST:
+            raise exceptions.CommandError("TRAFFIC_PATH is fast: no request becomes a flow")
         paths.tapped = change(paths.tapped)
         return sorted(paths.tapped)
 

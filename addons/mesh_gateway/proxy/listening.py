@@ -56,6 +56,7 @@ class Listening:
             worker.listening = True
             ports = ", ".join(mode.rpartition("@")[2] for mode in self._modes)
             logger.info("%slistening on %s; event loop: %s", estate.title, ports, event_loop())
+            estate.tell(f"ports {len(self._modes)}")
             estate.tell("listening")
             self._tasks.start(self._tell_when_ready(estate), name="readiness is told")
 

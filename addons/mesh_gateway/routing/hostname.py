@@ -10,7 +10,7 @@ import idna
 
 _AUTHORITY = re.compile(r"(?P<host>[^:\[\]]+|\[[^\[\]]*\])(?::(?P<port>[0-9]{1,5}))?")
 _NAME = re.compile(r"[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*")
-_TENANT = re.compile(r"[a-z0-9]{1,63}")
+TENANT = re.compile(r"[a-z0-9]{1,63}")
 
 _LONGEST_NAME = 253
 _LONGEST_AUTHORITY = _LONGEST_NAME + len(".:65535")
@@ -101,7 +101,7 @@ def _name(host: str, port: int | None, server_domain: str) -> HostName:
         return HostName(HostKind.FOREIGN, host, port, None)
     # the last label before the domain; in it, what follows the last dash: app-alice is app `app` of alice
     tenant = below.rpartition(".")[2].rpartition("-")[2]
-    if "_" in below or not _TENANT.fullmatch(tenant):
+    if "_" in below or not TENANT.fullmatch(tenant):
         return _MALFORMED
     if tenant in _RESERVED:
         return HostName(HostKind.APEX, host, port, None)
