@@ -205,8 +205,10 @@ class Http1Client:
                 if turns == IN_ONE_GO_CHUNKS:
                     break
         except h11.ProtocolError as error:
-            self._step = self._ignore
-            exchange.client_broke(str(error))
+            self._pass_on(exchange, parts)
+            if self._step == self._read_chunks:  # else that was the end of the exchange already
+                self._step = self._ignore
+                exchange.client_broke(str(error))
             return True
         self._pass_on(exchange, parts)
         if turns == IN_ONE_GO_CHUNKS and self._step == self._read_chunks:
