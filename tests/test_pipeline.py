@@ -329,3 +329,10 @@ WAYS = {
 @pytest.mark.parametrize("way", WAYS)
 def test_a_trace_names_each_route_that_was_tried(way: str) -> None:
     assert mesh_route(*WAYS[way]) == way
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"), [("203.0.113.5", "203.0.113.5:443"), ("2001:db8::1", "[2001:db8::1]:443")]
+)
+def test_an_endpoint_is_written_as_in_a_url(address: str, expected: str) -> None:
+    assert Candidate("alice", "agent", Scheme.HTTPS, address, 443, ALICE).endpoint == expected

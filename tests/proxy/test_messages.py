@@ -6,13 +6,12 @@ import pytest
 from mitmproxy import http
 from mitmproxy.net.http import http1 as wire
 
-from mesh_gateway.pipeline import Arrival, Brain, Candidate, Listener, NeedsRoutes, Visit
+from mesh_gateway.pipeline import Arrival, Brain, Listener, NeedsRoutes, Visit
 from mesh_gateway.proxy.flow_path.messages import (
     MAX_ANSWER_FIELDS,
     answer_fault,
     as_edited,
     body_length,
-    endpoint,
     field,
     glimpse,
     http1_request,
@@ -22,13 +21,11 @@ from mesh_gateway.proxy.flow_path.messages import (
     outgoing_request,
     place,
     read_head,
-    wants_http2,
 )
 from mesh_gateway.routing.fields import Field
 from mesh_gateway.routing.head import Rejection, RequestHead
 from mesh_gateway.routing.health import HealthTable
 from mesh_gateway.routing.limits import RateLimiter
-from mesh_gateway.routing.routes import Scheme
 from mesh_gateway.routing.verdicts import Failure
 from mesh_gateway.settings import read_settings
 from tests.routing.heads import LIMITS, http1, http2
@@ -360,16 +357,3 @@ def test_a_body_that_may_never_end_is_long(lines: tuple[str, ...]) -> None:
 def test_a_field_is_found_whatever_its_case_and_its_first_value_counts() -> None:
     response = answer(200, (b"X-OWN", b"1"), (b"x-own", b"2"))
     assert (field(response, b"x-own"), field(response, b"x-other")) == (b"1", None)
-
-
-def test_only_a_client_of_http2_that_takes_trailers_needs_http2() -> None:
-    assert wants_http2(http2((b"te", b"trailers")))
-    assert not wants_http2(http2())
-    assert not wants_http2(http1("TE: trailers"))
-
-
-@pytest.mark.parametrize(
-    ("address", "expected"), [("203.0.113.5", "203.0.113.5:443"), ("2001:db8::1", "[2001:db8::1]:443")]
-)
-def test_an_endpoint_is_written_as_in_a_url(address: str, expected: str) -> None:
-    assert endpoint(Candidate("alice", "agent", Scheme.HTTPS, address, 443, ALICE)) == expected

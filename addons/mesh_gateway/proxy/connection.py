@@ -19,6 +19,7 @@ from mitmproxy.proxy.commands import OpenConnection, StartHook
 from mitmproxy.proxy.events import OpenConnectionCompleted
 from mitmproxy.proxy.mode_servers import ProxyConnectionHandler
 
+from mesh_gateway.proxy.bounds import LAST_BYTES_SECONDS
 from mesh_gateway.proxy.flow_path.layer import GatewayHttpLayer
 from mesh_gateway.proxy.flow_path.signals import GatewayDrainHook, GatewayReadingHook
 from mesh_gateway.proxy.hooks import HookTable
@@ -29,7 +30,6 @@ READ_SIZE = 65_536
 UPSTREAMS_PER_ADDRESS = 256
 # The gateway's own words (pages, pings) that a client may leave unread before it is not listened to.
 OWN_WORDS = 1 << 20
-LAST_BYTES_SECONDS = 120.0
 
 
 class GatewayConnection(ProxyConnectionHandler):

@@ -5,10 +5,9 @@ from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.layers.tls import ClientTLSLayer
 
 from mesh_gateway.pipeline import Listener
+from mesh_gateway.proxy.fast_path.tls import TLS_HANDSHAKE
 from mesh_gateway.proxy.flow_path.layer import GatewayHttpLayer
 from mesh_gateway.proxy.worker import Worker
-
-TLS_HANDSHAKE = 0x16  # RFC 8446 5.1: the content type of a ClientHello's record
 
 
 def port_of(client: Client) -> int | None:

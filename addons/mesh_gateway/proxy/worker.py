@@ -93,17 +93,18 @@ class Worker:
             same_certificate=same,
         )
 
-    def begin(self, client: Client, request: http.Request | None) -> Exchange:
+    def open_record(self, *, request_id: str, client: str, tls: str | None, via: str) -> Exchange:
         """Open the record of a request; `finish` closes it."""
         self.in_flight += 1
         self.metrics.exchange_began()
-        exchange = Exchange(
-            request_id=self.brain.new_id(),
-            client=client.peername[0],
-            started_at=time.time(),
-            started=self.clock(),
-            tls=client.tls_version if client.tls else None,
+        return Exchange(
+            request_id=request_id, client=client, started_at=time.time(), started=self.clock(), tls=tls, via=via
         )
+
+    def begin(self, client: Client, request: http.Request | None) -> Exchange:
+        """Open the record of a flow's request."""
+        tls = client.tls_version if client.tls else None
+        exchange = self.open_record(request_id=self.brain.new_id(), client=client.peername[0], tls=tls, via="flow")
         if request:
             exchange.protocol = request.http_version
             exchange.method = request.method
@@ -152,28 +153,38 @@ class Worker:
     def refuse_unread(self, client: Client, rejection: Rejection, seen: Glimpse) -> http.Response:
         """Record and answer what was not a request; the connection ends with it."""
         exchange = self.begin(client, None)
-        exchange.failure, exchange.reason = rejection.failure, rejection.reason
-        exchange.status = VERDICTS[rejection.failure].status
-        exchange.method = seen.method
-        page = self.failure_page(rejection.failure, exchange, accept=seen.accept, last_seen_online=None)
-        exchange.bytes_sent = len(page.raw_content or b"")
-        self.finish(exchange)
+        page = to_response(self.refusal(exchange, rejection, seen))
         page.headers["X-Request-ID"] = exchange.request_id
         page.headers["Connection"] = "close"
         return page
 
+    def refusal(self, exchange: Exchange, rejection: Rejection, seen: Glimpse) -> Answer:
+        """The answer to what was not a request, whose record ends with it."""
+        exchange.failure, exchange.reason = rejection.failure, rejection.reason
+        exchange.status = VERDICTS[rejection.failure].status
+        exchange.method = seen.method
+        answer = self.failure_answer(rejection.failure, exchange, accept=seen.accept)
+        exchange.bytes_sent = len(answer.body)
+        self.finish(exchange)
+        return answer
+
     def failure_page(
         self, failure: Failure, exchange: Exchange, *, accept: bytes | None, last_seen_online: str | None
     ) -> http.Response:
+        """The answer to a flow's client for `failure`."""
+        return to_response(self.failure_answer(failure, exchange, accept=accept, last_seen_online=last_seen_online))
+
+    def failure_answer(
+        self, failure: Failure, exchange: Exchange, *, accept: bytes | None, last_seen_online: str | None = None
+    ) -> Answer:
         """The answer to a client for `failure`."""
-        answer = pages.failure_answer(
+        return pages.failure_answer(
             failure,
             request_id=exchange.request_id,
             accept=accept,
             host=exchange.host,
             last_seen_online=last_seen_online,
         )
-        return to_response(answer)
 
     def own_page(self, own: OwnPath) -> http.Response:
         """Health, readiness or metrics, for a flow."""

@@ -10,7 +10,6 @@ because by then they may belong to somebody else. And an answer without routes d
 """
 
 import asyncio
-import re
 from collections.abc import Callable, Iterator
 from itertools import takewhile
 from random import Random
@@ -21,12 +20,12 @@ from mesh_gateway.resolve.memory import Entry, Memory
 from mesh_gateway.resolve.observer import ResolverEvent, ResolverObserver, Unobserved
 from mesh_gateway.resolve.source import Source, SourceUnavailable
 from mesh_gateway.routing.freshness import Freshness
+from mesh_gateway.routing.hostname import TENANT
 from mesh_gateway.routing.resolution import CacheState, Resolution, Standing
 from mesh_gateway.routing.routes import RouteSet
 from mesh_gateway.settings import Settings
 from mesh_gateway.tasks import Tasks
 
-_TENANT = re.compile(r"[a-z0-9]{1,63}")
 _REFRESHES_AT_A_TIME = 16
 """A quarter of the calls: who waits for an answer comes before who has one."""
 _WATCH_SECONDS = 1.0
@@ -79,7 +78,7 @@ class Resolver:
 
     def peek(self, tenant: str) -> Resolution | None:
         """The answer at hand; None when it takes `resolve`."""
-        if not _TENANT.fullmatch(tenant):
+        if not TENANT.fullmatch(tenant):
             return Resolution(tenant, Standing.UNKNOWN, CacheState.NONE)
         now = self._clock()
         if entry := self._memory.entry(tenant):

@@ -16,7 +16,6 @@ The API's answers are read with tolerance, a file is not: someone is there to me
 """
 
 import json
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -27,12 +26,11 @@ import yaml
 
 from mesh_gateway.routing.addresses import AddressPolicy
 from mesh_gateway.routing.decoding import DecodingError, decode_v2
+from mesh_gateway.routing.hostname import TENANT
 from mesh_gateway.routing.routes import RouteSet
 
 FILE_TTL = 1.0
 """Seconds that an answer lives: an edit shows at once, and the file need not be looked at for every request."""
-
-_TENANT = re.compile(r"[a-z0-9]{1,63}")
 
 
 class FileSourceError(ValueError):
@@ -82,7 +80,7 @@ _LOADERS: Mapping[str, Callable[[str], Any]] = {".json": json.loads, ".yaml": _l
 def _tenant(path: Path, name: object) -> str:
     if not isinstance(name, str):
         raise FileSourceError(f"{path}: tenant {name!r} is not text; put it in quotes")
-    if not _TENANT.fullmatch(name):
+    if not TENANT.fullmatch(name):
         raise FileSourceError(f"{path}: tenant {name!r} wants 1 to 63 letters a-z and digits")
     return name
 

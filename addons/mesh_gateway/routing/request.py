@@ -17,6 +17,9 @@ class Version(StrEnum):
     HTTP_2 = "HTTP/2.0"
 
 
+_IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
+
+
 @dataclass(frozen=True, slots=True)
 class HeadLimits:
     """The largest head that is read: bytes of the whole, count of fields, bytes of the target."""
@@ -55,6 +58,16 @@ class RequestHead(NamedTuple):
     def values(self, name: bytes) -> list[bytes]:
         """All values of the field, in order."""
         return list(self.fields.by_name.get(name.lower(), ()))
+
+    @property
+    def is_idempotent(self) -> bool:
+        """May it be repeated when a connection broke before an answer? (RFC 9110 9.2.2)"""
+        return self.method in _IDEMPOTENT
+
+    @property
+    def needs_http2(self) -> bool:
+        """Does only HTTP/2 carry its meaning? gRPC ends its answers in trailers."""
+        return self.version is Version.HTTP_2 and self.first(b"te") == b"trailers"
 
     @property
     def expects_continue(self) -> bool:

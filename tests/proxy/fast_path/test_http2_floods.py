@@ -2,12 +2,10 @@
 
 import pytest
 
+from mesh_gateway.proxy.bounds import FLOOD_SECONDS, RESETS_ALLOWED, SMALL_TALK_ALLOWED
 from mesh_gateway.proxy.fast_path.http2_floods import (
     DRIBBLE,
     LATE_DATA_ALLOWED,
-    RESETS_ALLOWED,
-    SMALL_TALK_ALLOWED,
-    WINDOW_SECONDS,
     WINDOW_UPDATES_ALLOWED,
     Floods,
 )
@@ -68,7 +66,7 @@ def test_so_much_of_it_is_suffered(name: str) -> None:
 
 def test_spread_over_time_it_is_no_flood() -> None:
     ping = frame(PING, 0, b"12345678")
-    assert suffered(ping, most=SMALL_TALK_ALLOWED * 5, seconds=WINDOW_SECONDS * 6) == SMALL_TALK_ALLOWED * 5
+    assert suffered(ping, most=SMALL_TALK_ALLOWED * 5, seconds=FLOOD_SECONDS * 6) == SMALL_TALK_ALLOWED * 5
 
 
 def test_a_header_block_has_a_bound_whatever_it_is_cut_into() -> None:

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mesh_gateway.proxy.fast_path.http2_frames import MAX_FRAME, PREFACE, Frame, FrameError, FrameSplitter, Kind
+from mesh_gateway.proxy.bounds import MAX_FRAME
+from mesh_gateway.proxy.fast_path.http2_frames import PREFACE, Frame, FrameError, FrameSplitter, Kind
 from tests.rig.http2_frames import DATA, END_STREAM, PING, SETTINGS, frame
 
 FRAMES = st.lists(

@@ -6,6 +6,7 @@ from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.settings import SettingCodes
 
+from mesh_gateway.proxy.bounds import CONNECTION_WINDOW, DEFAULT_WINDOW, STREAM_WINDOW
 from mesh_gateway.proxy.fast_path import http2_wire
 from mesh_gateway.proxy.fast_path.http2_outflow import Outflow
 from mesh_gateway.routing.head import Field, HeadLimits
@@ -75,9 +76,9 @@ def test_what_the_gateway_tells_a_client_about_itself() -> None:
     told = Pair(window=1000).received()
     settings = next(event for event in told if isinstance(event, events.RemoteSettingsChanged)).changed_settings
     found = {code: setting.new_value for code, setting in settings.items()}
-    assert found[SettingCodes.INITIAL_WINDOW_SIZE] == http2_wire.STREAM_WINDOW
+    assert found[SettingCodes.INITIAL_WINDOW_SIZE] == STREAM_WINDOW
     assert found[SettingCodes.MAX_CONCURRENT_STREAMS] == 100
     assert found[SettingCodes.MAX_HEADER_LIST_SIZE] == LIMITS.size + 32 * LIMITS.fields
     assert found[SettingCodes.ENABLE_CONNECT_PROTOCOL] == 1
     window = next(event for event in told if isinstance(event, events.WindowUpdated))
-    assert (window.stream_id, window.delta) == (0, http2_wire.CONNECTION_WINDOW - http2_wire.DEFAULT_WINDOW)
+    assert (window.stream_id, window.delta) == (0, CONNECTION_WINDOW - DEFAULT_WINDOW)

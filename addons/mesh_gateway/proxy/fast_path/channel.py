@@ -11,6 +11,7 @@ import socket
 import struct
 from typing import Protocol, cast, override
 
+from mesh_gateway.proxy.bounds import LAST_BYTES_SECONDS
 from mesh_gateway.proxy.fast_path.tls import TlsEnd, TlsError
 
 logger = logging.getLogger(__name__)
@@ -18,8 +19,6 @@ logger = logging.getLogger(__name__)
 # Bytes for one peer that may wait in this process before their source is not read any more.
 HIGH_WATER = 262_144
 LOW_WATER = 65_536
-# A peer that never reads its last bytes would hold them, and the socket, for ever.
-LAST_BYTES_SECONDS = 120.0
 _RESET = struct.pack("ii", 1, 0)
 
 

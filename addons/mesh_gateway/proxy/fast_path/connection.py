@@ -12,12 +12,10 @@ from mesh_gateway.pipeline import Arrival, Listener
 from mesh_gateway.proxy.fast_path.channel import Channel, TlsChannel
 from mesh_gateway.proxy.fast_path.http1 import Http1Client
 from mesh_gateway.proxy.fast_path.http2 import Http2Client
-from mesh_gateway.proxy.fast_path.tls import ServerEnd
+from mesh_gateway.proxy.fast_path.tls import TLS_HANDSHAKE, ServerEnd
 
 if TYPE_CHECKING:
     from mesh_gateway.proxy.fast_path.front import Front
-
-TLS_HANDSHAKE = 0x16  # RFC 8446 5.1: the content type of a ClientHello's record
 
 
 class Codec(Protocol):

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from enum import IntEnum, unique
 from typing import TYPE_CHECKING, assert_never
 
-from mesh_gateway import pages
 from mesh_gateway.observe.exchange import Exchange
 from mesh_gateway.pages import Answer
 from mesh_gateway.pipeline import Forward, NeedsRoutes, OwnPath, Reply, Visit
+from mesh_gateway.proxy.bounds import DISCARDABLE_BODY, REPEATABLE_BODY
 from mesh_gateway.proxy.fast_path.sides import AnswerStart, ClientSide, Question, UpstreamSide
 from mesh_gateway.proxy.fast_path.walk import Walk
 from mesh_gateway.routing.forwarding import answer_fields
@@ -26,12 +26,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# RFC 9110 9.2.2: these may be repeated when a connection broke before an answer.
-IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
-# So much of a body is kept at hand until the answer begins, for a repetition.
-REPEATABLE_BODY = 65_536
-# A refused request's body up to this length is read and thrown away, so that the connection lives on.
-DISCARDABLE_BODY = 65_536
 # So long an upstream may think about `Expect: 100-continue`. Many never answer it, and RFC 9110 10.1.1 lets a client
 # wait for as long as it likes; curl waits a second.
 EXPECT_SECONDS = 1.0
@@ -63,7 +57,7 @@ FOLLOWING: dict[Phase, frozenset[Phase]] = {
     Phase.WAITING: frozenset(
         {Phase.CONNECTING, Phase.WAITING, Phase.ANSWERING, Phase.TUNNEL, Phase.LEFTOVERS, Phase.OVER}
     ),
-    Phase.ANSWERING: frozenset({Phase.LEFTOVERS, Phase.OVER}),
+    Phase.ANSWERING: frozenset({Phase.OVER}),
     Phase.TUNNEL: frozenset({Phase.OVER}),
     Phase.LEFTOVERS: frozenset({Phase.OVER}),
     Phase.OVER: frozenset(),
@@ -167,8 +161,8 @@ class FastExchange:
         match decision:
             case Forward():
                 self.forward = decision
-                self._walk = Walk(self.front, self, decision.candidates, http2=wants_http2(self.head))
-                self._may_repeat = self.head.method in IDEMPOTENT and not decision.visit.websocket
+                self._walk = Walk(self.front, self, decision.candidates, http2=self.head.needs_http2)
+                self._may_repeat = self.head.is_idempotent and not decision.visit.websocket
                 self._walk.go_on(fresh=not self._may_repeat)
             case Reply():
                 self._reply(decision)
@@ -389,14 +383,9 @@ class FastExchange:
     def _refuse(self, failure: Failure, *, reason: str | None = None, last_seen_online: str | None = None) -> None:
         record = self.record
         record.failure, record.reason = failure, reason
+        accept = self.head.first(b"accept")
         self._answer(
-            pages.failure_answer(
-                failure,
-                request_id=record.request_id,
-                accept=self.head.first(b"accept"),
-                host=record.host,
-                last_seen_online=last_seen_online,
-            )
+            self.front.worker.failure_answer(failure, record, accept=accept, last_seen_online=last_seen_online)
         )
 
     def _answer(self, answer: Answer) -> None:
@@ -405,7 +394,7 @@ class FastExchange:
         if not self._request_ended:
             self._rest_is_unwanted = self._rest_is_unwanted or is_long(self.head)
         record.status = answer.status
-        fields = [*answer.fields, (b"Date", self.front.date()), (b"X-Request-ID", record.request_id.encode())]
+        fields = self.front.fields_of(answer, record)
         if route := self._told_route():
             fields.append((b"X-Mesh-Route", route))
         body = b"" if self.head.method == "HEAD" else answer.body
@@ -515,10 +504,6 @@ class FastExchange:
         self._rest_is_unwanted = not self._request_ended
         self._fail(Failure.INTERNAL, repr(error))
 
-    def abandon(self, reason: str) -> None:
-        """The connection is being ended by force."""
-        self.client_gone(reason)
-
     def check(self, now: float) -> None:
         """Whether the peer that this exchange waits for has had its time."""
         if now <= self.deadline:
@@ -552,11 +537,6 @@ class FastExchange:
         if not record.status and record.failure:
             record.status = VERDICTS[record.failure].status
         self.front.worker.finish(record)
-
-
-def wants_http2(head: RequestHead) -> bool:
-    """Whether only HTTP/2 carries the request's meaning: gRPC ends its answers in trailers."""
-    return head.version is Version.HTTP_2 and head.first(b"te") == b"trailers"
 
 
 def is_long(head: RequestHead) -> bool:

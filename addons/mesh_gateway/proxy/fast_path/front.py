@@ -8,7 +8,6 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
-from mesh_gateway import pages
 from mesh_gateway.observe.exchange import Exchange
 from mesh_gateway.pages import Answer
 from mesh_gateway.pipeline import Candidate, is_loopback
@@ -16,8 +15,7 @@ from mesh_gateway.proxy.fast_path.dialling import Dialler
 from mesh_gateway.proxy.fast_path.pool import Pool
 from mesh_gateway.proxy.paths import Paths
 from mesh_gateway.proxy.worker import Worker, http_date
-from mesh_gateway.routing.head import Field, Rejection, Version
-from mesh_gateway.routing.verdicts import VERDICTS
+from mesh_gateway.routing.head import Field, Rejection
 from mesh_gateway.tasks import Tasks
 
 if TYPE_CHECKING:
@@ -93,34 +91,21 @@ class Front:
         self, connection: "ClientConnection", protocol: str, method: str, target: str, authority: str
     ) -> Exchange:
         """Open the record of a request, whose id the brain will tell; the worker's `finish` closes it."""
-        worker = self.worker
-        worker.in_flight += 1
-        worker.metrics.exchange_began()
-        return Exchange(
-            request_id="",
-            client=connection.peer,
-            started_at=time.time(),
-            started=worker.clock(),
-            tls=connection.tls,
-            via="fast",
-            protocol=protocol,
-            method=method,
-            path=target,
-            host=authority,
-        )
+        record = self.worker.open_record(request_id="", client=connection.peer, tls=connection.tls, via="fast")
+        record.protocol, record.method, record.path, record.host = protocol, method, target, authority
+        return record
 
     def refuse_unread(
         self, connection: "ClientConnection", rejection: Rejection, seen: "Glimpse"
     ) -> tuple[Answer, list[Field]]:
         """Record and answer what was not a request: the answer and all its fields; the connection ends with it."""
-        record = self.open_record(connection, Version.HTTP_1_1.value, seen.method, "", "")
-        record.request_id = self.worker.brain.new_id()
-        record.failure, record.reason = rejection.failure, rejection.reason
-        record.status = VERDICTS[rejection.failure].status
-        answer = pages.failure_answer(
-            rejection.failure, request_id=record.request_id, accept=seen.accept, host=record.host
+        worker = self.worker
+        record = worker.open_record(
+            request_id=worker.brain.new_id(), client=connection.peer, tls=connection.tls, via="fast"
         )
-        record.bytes_sent = len(answer.body)
-        self.worker.finish(record)
-        fields = [*answer.fields, (b"Date", self.date()), (b"X-Request-ID", record.request_id.encode())]
-        return answer, fields
+        answer = worker.refusal(record, rejection, seen)
+        return answer, self.fields_of(answer, record)
+
+    def fields_of(self, answer: Answer, record: Exchange) -> list[Field]:
+        """All fields of an answer of the gateway's own, but for the protocol's framing."""
+        return [*answer.fields, (b"Date", self.date()), (b"X-Request-ID", record.request_id.encode())]

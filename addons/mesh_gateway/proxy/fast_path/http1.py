@@ -6,13 +6,11 @@ Pipelined requests are answered in order: the next head is read when the exchang
 import asyncio
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
-from typing import TYPE_CHECKING
-
-import h11
-from h11._readers import ChunkedReader
-from h11._receivebuffer import ReceiveBuffer
+from typing import TYPE_CHECKING, assert_never
 
 from mesh_gateway.pipeline import Arrival
+from mesh_gateway.proxy.bounds import LINGER_BYTES, LINGER_SECONDS
+from mesh_gateway.proxy.fast_path.chunked import LAST_CHUNK, ChunkedBody, Progress, chunk
 from mesh_gateway.proxy.fast_path.exchange import FastExchange
 from mesh_gateway.proxy.fast_path.sides import AnswerStart
 from mesh_gateway.proxy.flow_path.messages import glimpse
@@ -26,13 +24,8 @@ if TYPE_CHECKING:
 
 # Bytes of a body or of pipelined requests that may wait for their turn.
 HIGH_WATER = 65_536
-MAX_FRAMING_BYTES = 65_536
-# What a client may still send after an answer that ended its connection, before the door is shut on it.
-LINGER_BYTES = 524_288
-LINGER_SECONDS = 2.0
 # Requests answered in one go before the others get their turn.
 IN_ONE_GO = 32
-IN_ONE_GO_CHUNKS = 1000
 SWITCHING_PROTOCOLS = 101
 NO_CONTENT = 204
 
@@ -57,7 +50,7 @@ class Http1Client:
         self._requests = 0
         self._lingered = 0
         self._left = 0
-        self._chunks: tuple[ChunkedReader, ReceiveBuffer] | None = None
+        self._chunks: ChunkedBody | None = None
         self._is_held = True
         self._body_over = True
         self._answer_over = True
@@ -153,7 +146,7 @@ class Http1Client:
             self._is_held = True
             self._left = head.body.length or 0
             is_chunked = head.body.framing is Framing.CHUNKED
-            self._chunks = (ChunkedReader(), ReceiveBuffer()) if is_chunked else None
+            self._chunks = ChunkedBody() if is_chunked else None
             self._step = self._read_chunks if is_chunked else self._read_length
         record = self.front.open_record(self.connection, head.version.value, head.method, head.target, head.authority)
         self.exchange = FastExchange(self.front, self, head, record)
@@ -185,46 +178,30 @@ class Http1Client:
     def _read_chunks(self) -> bool:
         if self._is_held:
             return False
-        assert self._chunks  # noqa: S101 - made with the head
-        exchange = self.exchange
+        exchange, chunks = self.exchange, self._chunks
         assert exchange  # noqa: S101 - a body follows a head
-        reader, buffer = self._chunks
-        buffer += self._buffer
+        assert chunks  # noqa: S101 - made with the head
+        chunks.feed(self._buffer)
         self._buffer = b""
-        parts, turns = bytearray(), 0
-        try:
-            while not self._is_held and self._step == self._read_chunks and (part := reader(buffer)) is not None:
-                if isinstance(part, h11.EndOfMessage):
-                    self._buffer = bytes(buffer)
-                    self._step = self._wait
-                    self._pass_on(exchange, parts)
-                    self._end_body(exchange)
-                    return True
-                parts += part.data
-                turns += 1
-                if turns == IN_ONE_GO_CHUNKS:
-                    break
-        except h11.ProtocolError as error:
-            self._pass_on(exchange, parts)
-            if self._step == self._read_chunks:  # else that was the end of the exchange already
+        piece = chunks.take()
+        if piece.data:
+            exchange.body_came(piece.data)
+        if self._step != self._read_chunks:
+            return True  # that was the end of the exchange
+        match piece.progress:
+            case Progress.WAITS:
+                return False
+            case Progress.GOES_ON:
+                self._buffer = chunks.give_back()
+            case Progress.OVER:
+                self._buffer, self._step = chunks.give_back(), self._wait
+                self._end_body(exchange)
+            case Progress.BROKEN:
                 self._step = self._ignore
-                exchange.client_broke(str(error))
-            return True
-        self._pass_on(exchange, parts)
-        if turns == IN_ONE_GO_CHUNKS and self._step == self._read_chunks:
-            self._buffer = bytes(buffer)  # the rest when the others have had their turn
-            self._chunks = (reader, ReceiveBuffer())
-            return True
-        if len(buffer) > MAX_FRAMING_BYTES and not self._is_held:
-            self._step = self._ignore
-            exchange.client_broke("chunk framing too long")
-        return False
-
-    @staticmethod
-    def _pass_on(exchange: FastExchange, parts: bytearray) -> None:
-        """All chunks of one read as one piece: a client that makes them small shall not make work for two."""
-        if parts:
-            exchange.body_came(bytes(parts))
+                exchange.client_broke(piece.reason)
+            case _:
+                assert_never(piece.progress)
+        return True
 
     def _end_body(self, exchange: FastExchange) -> None:
         self._body_over = True
@@ -237,10 +214,6 @@ class Http1Client:
     def let(self) -> None:
         if self._is_held:
             self._is_held = False
-            if self._chunks and not self._buffer and not self._body_over and len(self._chunks[1]):
-                # h11's reader holds bytes of its own
-                self._buffer = bytes(self._chunks[1])
-                self._chunks = (self._chunks[0], ReceiveBuffer())
             self._run()
 
     def discard(self) -> None:
@@ -293,10 +266,10 @@ class Http1Client:
         self._end_answer()
 
     def _framed(self, data: bytes) -> bytes:
-        return b"%x\r\n%b\r\n" % (len(data), data) if self._sends_chunks and data else data
+        return chunk(data) if self._sends_chunks else data
 
     def _last_chunk(self, *, is_whole: bool) -> bytes:
-        return b"0\r\n\r\n" if self._sends_chunks and is_whole else b""
+        return LAST_CHUNK if self._sends_chunks and is_whole else b""
 
     def _end_answer(self) -> None:
         self._answer_over = True

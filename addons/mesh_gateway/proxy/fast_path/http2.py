@@ -14,6 +14,7 @@ from h2.errors import ErrorCodes
 from h2.exceptions import ProtocolError
 from h2.settings import SettingCodes
 
+from mesh_gateway.proxy.bounds import LINGER_BYTES, LINGER_SECONDS
 from mesh_gateway.proxy.fast_path import http2_wire
 from mesh_gateway.proxy.fast_path.exchange import FastExchange
 from mesh_gateway.proxy.fast_path.http2_floods import Floods
@@ -30,10 +31,6 @@ from mesh_gateway.routing.recent import Recent
 if TYPE_CHECKING:
     from mesh_gateway.proxy.fast_path.connection import ClientConnection
 
-# What a client may still send after the end, before the door is shut on it: closing on unread bytes would reset our
-# last words away.
-LINGER_BYTES = 524_288
-LINGER_SECONDS = 2.0
 KEY_BYTES = 16  # RFC 6455 4.1
 
 

@@ -1,13 +1,8 @@
 """Does a peer send too much of what carries nothing? (CVE-2019-9511 to 9518, CVE-2023-44487, CVE-2025-8671)"""
 
+from mesh_gateway.proxy.bounds import FLOOD_SECONDS, RESETS_ALLOWED, SMALL_TALK_ALLOWED
 from mesh_gateway.proxy.fast_path.http2_frames import Frame, Kind
 
-WINDOW_SECONDS = 10.0
-# A client that opens and resets streams makes work for nothing. Browsers reset a few dozen when a page is left; Envoy
-# ends connections whose resets are more than half of 500 streams.
-RESETS_ALLOWED = 100
-# Frames that carry nothing cost as much as others. A client that measures round trips sends a few pings a second.
-SMALL_TALK_ALLOWED = 1000
 # Two for each frame of DATA is what careful clients send.
 WINDOW_UPDATES_ALLOWED = 10_000
 WINDOW_UPDATES_PER_DATA = 2
@@ -29,7 +24,7 @@ class Tally:
 
     def is_full(self, now: float) -> bool:
         """Note one more; whether it is one too many."""
-        if now - self._since > WINDOW_SECONDS:
+        if now - self._since > FLOOD_SECONDS:
             self._since, self.count = now, 0
         self.count += 1
         return self.count > self.allowed

@@ -10,8 +10,9 @@ from typing import NamedTuple
 
 from h2.errors import ErrorCodes
 
+from mesh_gateway.proxy.bounds import MAX_FRAME
+
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-MAX_FRAME = 16_384  # RFC 9113 4.2: what every peer may send, and ours may not send more
 FRAME_HEAD = 9
 END_STREAM = 0x1
 

@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING
 
-from mesh_gateway import pages
 from mesh_gateway.proxy.fast_path.http2_heads import Refused
 from mesh_gateway.proxy.fast_path.sides import AnswerStart
 from mesh_gateway.routing.head import Framing, Version
@@ -17,9 +16,8 @@ def refuse(connection: "ClientConnection", refused: Refused) -> tuple[AnswerStar
     record = front.open_record(connection, Version.HTTP_2.value, refused.method, refused.path, refused.authority)
     record.request_id = front.worker.brain.new_id()
     record.failure, record.reason = failure, refused.rejection.reason
-    answer = pages.failure_answer(failure, request_id=record.request_id, accept=refused.accept, host=record.host)
+    answer = front.worker.failure_answer(failure, record, accept=refused.accept)
     body = b"" if refused.method == "HEAD" else answer.body
     record.status, record.bytes_sent = answer.status, len(body)
     front.worker.finish(record)
-    fields = (*answer.fields, (b"Date", front.date()), (b"X-Request-ID", record.request_id.encode()))
-    return AnswerStart(answer.status, b"", fields, Framing.LENGTH), body
+    return AnswerStart(answer.status, b"", tuple(front.fields_of(answer, record)), Framing.LENGTH), body

@@ -5,13 +5,11 @@ from h2.connection import H2Connection
 from h2.errors import ErrorCodes
 from hyperframe.frame import GoAwayFrame
 
+from mesh_gateway.proxy.bounds import CONNECTION_WINDOW, DEFAULT_WINDOW, STREAM_WINDOW
 from mesh_gateway.proxy.fast_path.http2_fields import PlainEncoder
 from mesh_gateway.routing.head import HeadLimits
 
-STREAM_WINDOW = 524_288
-CONNECTION_WINDOW = 4_194_304
 MAX_STREAM = (1 << 31) - 1  # RFC 9113 5.1.1
-DEFAULT_WINDOW = 65_535  # RFC 9113 6.9.2
 # What a header block may hold at most; what is larger than the head limits alone is answered 431 on its stream.
 MAX_HEADER_LIST = 65_536
 FIELD_OVERHEAD = 32  # RFC 9113 6.5.2: what a field counts beside its name and value

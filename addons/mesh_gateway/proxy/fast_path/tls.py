@@ -12,6 +12,7 @@ from OpenSSL import SSL
 
 # A record holds no more (RFC 8446 5.1), and a larger buffer is made anew, and cleared, for each read.
 READ_SIZE = 16_384
+TLS_HANDSHAKE = 0x16  # RFC 8446 5.1: the content type of a ClientHello's record
 
 
 class TlsError(Exception):

@@ -3,26 +3,20 @@
 import asyncio
 from collections.abc import Sequence
 from enum import Enum, unique
-from typing import TYPE_CHECKING, assert_never
-
-import h11
-from h11._readers import ChunkedReader
-from h11._receivebuffer import ReceiveBuffer
+from typing import TYPE_CHECKING, assert_never, override
 
 from mesh_gateway.pipeline import Candidate
+from mesh_gateway.proxy.bounds import MAX_ANSWER_HEAD
+from mesh_gateway.proxy.fast_path.chunked import LAST_CHUNK, ChunkedBody, Progress, chunk
 from mesh_gateway.proxy.fast_path.dialling import Line
 from mesh_gateway.proxy.fast_path.sides import AnswerStart, Borrower, Question
+from mesh_gateway.proxy.fast_path.upstream import MAX_INTERIM_ANSWERS, UpstreamConnection
 from mesh_gateway.routing.head import Field, Framing
 from mesh_gateway.routing.http1_answer import AnswerHead, read_answer
 
 if TYPE_CHECKING:
     from mesh_gateway.proxy.fast_path.pool import Pool
 
-MAX_ANSWER_HEAD = 65_536
-MAX_INTERIM_ANSWERS = 20
-IN_ONE_GO_CHUNKS = 1000
-# A chunk's size line or a trailer section longer than this is an attack; h11's reader would collect it for ever.
-MAX_FRAMING_BYTES = 65_536
 SWITCHING_PROTOCOLS = 101
 _EXPECTS = b"Expect: 100-continue\r\n"
 
@@ -44,21 +38,15 @@ class Reading(Enum):
 _BODY = {Framing.LENGTH: Reading.LENGTH, Framing.CHUNKED: Reading.CHUNKED, Framing.UNTIL_END: Reading.UNTIL_END}
 
 
-class Http1Upstream:
-    """One connection. Owned by the pool, lent to one exchange after the other."""
+class Http1Upstream(UpstreamConnection):
+    """One connection."""
 
     def __init__(self, pool: "Pool", candidate: Candidate, line: Line) -> None:
-        self.pool = pool
-        self.candidate = candidate
-        self.line = line
-        self.channel = line.channel
-        self.borrower: Borrower | None = None
-        self.is_reused = False
-        self.idle_since = 0.0
+        super().__init__(pool, candidate, line)
         self._reading = Reading.NOTHING
         self._buffer = b""
         self._left = 0
-        self._chunks: tuple[ChunkedReader, ReceiveBuffer] | None = None
+        self._chunks: ChunkedBody | None = None
         self._sends_chunks = False
         self._request_sent = False
         self._answer_complete = False
@@ -95,13 +83,13 @@ class Http1Upstream:
         self.channel.send(b"%b%b%b\r\n" % (line, question.fields.http1_lines(question.request_id), extra))
 
     def send(self, data: bytes) -> None:
-        self.channel.send(b"%x\r\n%b\r\n" % (len(data), data) if self._sends_chunks and data else data)
+        self.channel.send(chunk(data) if self._sends_chunks else data)
 
     def finish(self, trailers: Sequence[Field] = ()) -> None:  # noqa: ARG002 - the side's signature
         """HTTP/1 upstreams get no trailers: RFC 9110 6.5.1 lets an intermediary drop them."""
         self._request_sent = True
         if self._sends_chunks:
-            self.channel.send(b"0\r\n\r\n")
+            self.channel.send(LAST_CHUNK)
 
     def pause(self) -> None:
         self._is_held = True
@@ -129,15 +117,6 @@ class Http1Upstream:
         self.channel.close()
 
     # What the channel says.
-
-    def made(self) -> bool:
-        return True
-
-    def opened(self) -> None:
-        """It was opened before this was made."""
-
-    def lost(self) -> None:
-        """`ended` has told."""
 
     def received(self, data: bytes) -> None:
         if self._reading is Reading.HEAD:
@@ -170,11 +149,6 @@ class Http1Upstream:
     def clogged(self, is_clogged: bool) -> None:
         if self.borrower:
             self.borrower.upstream_clogged(is_clogged)
-
-    def fault(self, error: Exception) -> None:
-        if self.borrower:
-            self.borrower.fault(error)
-        self._drop()
 
     # The answer.
 
@@ -233,7 +207,7 @@ class Http1Upstream:
                 self._begin_length(borrower, start, data)
             case Framing.CHUNKED | Framing.UNTIL_END:
                 self._reading = _BODY[framing]
-                self._chunks = (ChunkedReader(), ReceiveBuffer()) if framing is Framing.CHUNKED else None
+                self._chunks = ChunkedBody() if framing is Framing.CHUNKED else None
                 borrower.answered(start, b"", is_whole=False)
                 if data and self.borrower is borrower:
                     self._read_body(data)
@@ -273,36 +247,25 @@ class Http1Upstream:
 
     def _read_chunks(self, borrower: Borrower, data: bytes) -> None:
         assert self._chunks  # noqa: S101 - made with the head
-        reader, buffer = self._chunks
-        buffer += data
-        parts, turns = bytearray(), 0
-        try:
-            while turns < IN_ONE_GO_CHUNKS and (part := reader(buffer)) is not None:
-                if isinstance(part, h11.EndOfMessage):
-                    self._surplus(bytes(buffer))
-                    self._pass_on(borrower, parts)
-                    if self.borrower is borrower:
-                        self._complete(borrower)
-                    return
-                parts += part.data
-                turns += 1
-        except h11.ProtocolError as error:
-            self._pass_on(borrower, parts)
-            self._broken(borrower, f"the answer broke off: {error}", is_fault=False)
+        self._chunks.feed(data)
+        piece = self._chunks.take()
+        if piece.data:
+            borrower.answer_data(piece.data)
+        if self.borrower is not borrower:
             return
-        self._pass_on(borrower, parts)
-        if turns == IN_ONE_GO_CHUNKS:
-            # The rest when the others have had their turn.
-            self.channel.pause()
-            asyncio.get_running_loop().call_soon(self._read_on, borrower)
-        elif len(buffer) > MAX_FRAMING_BYTES:
-            self._broken(borrower, "the answer broke off: chunk framing too long", is_fault=False)
-
-    @staticmethod
-    def _pass_on(borrower: Borrower, parts: bytearray) -> None:
-        """All chunks of one read as one piece: an upstream that makes them small shall not make work for two."""
-        if parts:
-            borrower.answer_data(bytes(parts))
+        match piece.progress:
+            case Progress.WAITS:
+                pass
+            case Progress.GOES_ON:
+                self.channel.pause()
+                asyncio.get_running_loop().call_soon(self._read_on, borrower)
+            case Progress.OVER:
+                self._surplus(self._chunks.give_back())
+                self._complete(borrower)
+            case Progress.BROKEN:
+                self._broken(borrower, f"the answer broke off: {piece.reason}", is_fault=False)
+            case _:
+                assert_never(piece.progress)
 
     def _read_on(self, borrower: Borrower) -> None:
         if self.borrower is not borrower or self._reading is not Reading.CHUNKED:
@@ -328,6 +291,7 @@ class Http1Upstream:
         self.channel.close()
         borrower.upstream_failed(reason, is_fault=is_fault)
 
+    @override
     def _drop(self) -> None:
         self._reading = Reading.OVER
         self.pool.forget(self)

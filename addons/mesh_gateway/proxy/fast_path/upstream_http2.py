@@ -5,7 +5,7 @@ One exchange at a time, as over HTTP/1.1: a stalled one never stalls another, an
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, override
 
 from h2 import events
 from h2.errors import ErrorCodes
@@ -19,6 +19,7 @@ from mesh_gateway.proxy.fast_path.http2_frames import Frame, FrameError, FrameSp
 from mesh_gateway.proxy.fast_path.http2_heads import Broken, is_bodyless, is_trailer, read_answer_block, read_trailers
 from mesh_gateway.proxy.fast_path.http2_outflow import Outflow
 from mesh_gateway.proxy.fast_path.sides import AnswerStart, Borrower, Question
+from mesh_gateway.proxy.fast_path.upstream import MAX_INTERIM_ANSWERS, UpstreamConnection
 from mesh_gateway.routing.head import Field, Framing
 
 if TYPE_CHECKING:
@@ -27,25 +28,18 @@ if TYPE_CHECKING:
 # Bytes of a request that may wait for the upstream's window before the client is not read any more.
 HIGH_WATER = 65_536
 LOW_WATER = 32_768
-MAX_INTERIM_ANSWERS = 20
 SWITCHING_PROTOCOLS = 101
 # `:authority` says it (RFC 9113 8.3.1), and of the others HTTP/2 knows none (8.2.2).
 _NOT_SENT = frozenset({b"host", b"connection", b"upgrade", b"transfer-encoding", b"keep-alive", b"proxy-connection"})
 
 
-class Http2Upstream:
-    """One connection. Owned by the pool, lent to one exchange after the other."""
+class Http2Upstream(UpstreamConnection):
+    """One connection."""
 
     def __init__(
         self, pool: "Pool", candidate: Candidate, line: Line, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self.pool = pool
-        self.candidate = candidate
-        self.line = line
-        self.channel = line.channel
-        self.borrower: Borrower | None = None
-        self.is_reused = False
-        self.idle_since = 0.0
+        super().__init__(pool, candidate, line)
         self._clock = clock
         self._h2 = http2_wire.client_side()
         self._frames = FrameSplitter()
@@ -142,15 +136,6 @@ class Http2Upstream:
 
     # What the channel says.
 
-    def made(self) -> bool:
-        return True
-
-    def opened(self) -> None:
-        """It was opened before this was made."""
-
-    def lost(self) -> None:
-        """`ended` has told."""
-
     def received(self, data: bytes) -> None:
         try:
             for frame in self._frames.feed(data):
@@ -170,11 +155,6 @@ class Http2Upstream:
     def clogged(self, is_clogged: bool) -> None:
         del is_clogged  # it is one of two reasons
         self._pump()
-
-    def fault(self, error: Exception) -> None:
-        if self.borrower:
-            self.borrower.fault(error)
-        self._drop()
 
     # The answer.
 
@@ -299,6 +279,7 @@ class Http2Upstream:
         self.channel.close()
         borrower.upstream_failed(reason, is_fault=is_fault)
 
+    @override
     def _drop(self) -> None:
         self._flush()
         self._is_over = True

@@ -20,6 +20,7 @@ from mitmproxy.proxy.layers.http import (
 )
 
 from mesh_gateway.pipeline import Candidate, Forward, Reply
+from mesh_gateway.proxy.bounds import DISCARDABLE_BODY
 from mesh_gateway.proxy.flow_path import messages
 from mesh_gateway.proxy.flow_path.ends import EndingStream
 from mesh_gateway.proxy.flow_path.messages import SWITCHING_PROTOCOLS
@@ -30,9 +31,6 @@ from mesh_gateway.routing.verdicts import Failure
 
 if TYPE_CHECKING:
     from mesh_gateway.proxy.worker import Worker
-
-# A refused request's body up to this length is read and thrown away, so that the connection lives on.
-DISCARDABLE_BODY = 65_536
 
 
 class AnsweringStream(EndingStream):

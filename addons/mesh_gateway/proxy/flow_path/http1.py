@@ -23,6 +23,7 @@ from mitmproxy.proxy.layers.http import (
 from mitmproxy.proxy.layers.http._events import ErrorCode
 from mitmproxy.proxy.layers.http._http1 import Http1Client, Http1Connection, Http1Server, make_body_reader
 
+from mesh_gateway.proxy.bounds import LINGER_BYTES, LINGER_SECONDS, MAX_ANSWER_HEAD, MAX_FRAMING_BYTES
 from mesh_gateway.proxy.flow_path import messages
 from mesh_gateway.proxy.flow_path.signals import DataConsumed, DeadlinePassed, DrainBegun, HeadReceived, StopReading
 from mesh_gateway.routing.head import Framing, Rejection, RequestHead, parse_http1
@@ -31,12 +32,6 @@ from mesh_gateway.routing.verdicts import Failure
 if TYPE_CHECKING:
     from mesh_gateway.proxy.worker import Worker
 
-# A chunk's size line or a trailer section longer than this is an attack; h11's readers would collect it for ever.
-MAX_FRAMING_BYTES = 65_536
-# What a client may still send after an answer that ended its connection, before the door is shut on it.
-LINGER_BYTES = 524_288
-LINGER_SECONDS = 2.0
-MAX_ANSWER_HEAD = 65_536
 _BODY_LENGTH: dict[Framing, int | None] = {Framing.NONE: 0, Framing.CHUNKED: None}
 
 

@@ -26,25 +26,23 @@ from mitmproxy.proxy.layers.http._http2 import (
 )
 from mitmproxy.proxy.layers.http._http_h2 import BufferedH2Connection
 
+from mesh_gateway.proxy.bounds import (
+    CONNECTION_WINDOW,
+    DEFAULT_WINDOW,
+    FLOOD_SECONDS,
+    MAX_FRAME,
+    RESETS_ALLOWED,
+    SMALL_TALK_ALLOWED,
+    STREAM_WINDOW,
+)
 from mesh_gateway.proxy.flow_path import messages
 from mesh_gateway.proxy.flow_path.signals import DataConsumed, DeadlinePassed, DrainBegun, StopReading
 
 if TYPE_CHECKING:
     from mesh_gateway.proxy.worker import Worker
 
-STREAM_WINDOW = 524_288
-CONNECTION_WINDOW = 4_194_304
-DEFAULT_WINDOW = 65_535  # RFC 9113 6.9.2
-MAX_FRAME = 16_384
 FRAME_LENGTH_BYTES = 3  # RFC 9113 4.1
 MAX_STREAM_ID = (1 << 31) - 1  # RFC 9113 5.1.1
-# A client that opens and resets streams makes work for nothing (CVE-2023-44487). Browsers reset a few dozen when a
-# page is left; Envoy ends connections whose resets are more than half of 500 streams.
-RESETS_ALLOWED = 100
-RESETS_WINDOW_SECONDS = 10.0
-# Frames that carry nothing cost as much as others (CVE-2019-9512, 9515, 9518). A client that measures round trips sends
-# a few pings a second.
-SMALL_TALK_ALLOWED = 1000
 SMALL_TALK = (
     h2.events.PingReceived,
     h2.events.PingAckReceived,
@@ -219,7 +217,7 @@ class GatewayHttp2Server(_Windowed, Http2Server):
     def _is_flooding(self, moments: collections.deque[float]) -> bool:
         """Note one more; whether as many as are allowed came in too short a time before."""
         now = self.worker.clock()
-        is_full = len(moments) == moments.maxlen and now - moments[0] < RESETS_WINDOW_SECONDS
+        is_full = len(moments) == moments.maxlen and now - moments[0] < FLOOD_SECONDS
         moments.append(now)
         return is_full
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from mitmproxy import http
 from mitmproxy.net.http import http1
 
-from mesh_gateway.pipeline import Candidate, Visit
+from mesh_gateway.pipeline import Visit
 from mesh_gateway.routing.fields import FieldSection
 from mesh_gateway.routing.forwarding import answer_fields
 from mesh_gateway.routing.head import (
@@ -247,14 +247,3 @@ def is_long(request: http.Request, limit: int) -> bool:
     """Whether a body is too long to be read only to be thrown away, or may never come."""
     length = body_length(request)
     return length is None or length > limit or "expect" in request.headers
-
-
-def wants_http2(head: RequestHead) -> bool:
-    """Whether only HTTP/2 carries the request's meaning: gRPC ends its answers in trailers."""
-    return head.version.value.startswith("HTTP/2") and head.first(b"te") == b"trailers"
-
-
-def endpoint(candidate: Candidate) -> str:
-    """`ip:port`, with brackets where IPv6 needs them."""
-    address = f"[{candidate.address}]" if ":" in candidate.address else candidate.address
-    return f"{address}:{candidate.port}"

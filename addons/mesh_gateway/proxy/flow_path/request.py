@@ -19,6 +19,7 @@ from mitmproxy.proxy.layers.http import (
 
 from mesh_gateway.observe.exchange import Attempt
 from mesh_gateway.pipeline import Candidate, Forward
+from mesh_gateway.proxy.bounds import REPEATABLE_BODY
 from mesh_gateway.proxy.flow_path import messages
 from mesh_gateway.proxy.flow_path.answer import AnsweringStream
 from mesh_gateway.proxy.flow_path.signals import GatewayDrainHook, GatewayResolveHook, LeaseConnection
@@ -28,10 +29,6 @@ from mesh_gateway.routing.verdicts import Failure
 if TYPE_CHECKING:
     from mesh_gateway.proxy.worker import Worker
 
-# RFC 9110 9.2.2: these may be repeated when a connection broke before an answer.
-IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
-# So much of a body is kept at hand until the answer begins, for a repetition.
-REPEATABLE_BODY = 65_536
 # What mitmproxy's own guard says of a connection to one of its listeners (HAZARDS A8).
 OWN_LISTENER = "Request destination unknown"
 
@@ -66,7 +63,7 @@ class RequestingStream(AnsweringStream):
     def _carry(self, decision: Forward, head: RequestHead, end_stream: bool) -> layer.CommandGenerator[None]:
         self.forward = decision
         self._untried = list(decision.candidates)
-        self._may_repeat = head.method in IDEMPOTENT and not decision.visit.websocket
+        self._may_repeat = head.is_idempotent and not decision.visit.websocket
         self.flow.request.data.scheme = decision.visit.scheme.encode()
         self.flow.request.data.host, self.flow.request.data.port = decision.visit.host, decision.visit.port
         self.server_state = self.state_wait_for_response_headers
@@ -205,7 +202,7 @@ class RequestingStream(AnsweringStream):
 
     def _connect(self, candidate: Candidate, *, fresh: bool) -> layer.CommandGenerator[Failure | None]:
         """Connect to one candidate; gives why that came to nothing."""
-        attempt = Attempt(candidate.source, messages.endpoint(candidate))
+        attempt = Attempt(candidate.source, candidate.endpoint)
         self._exchange.attempts.append(attempt)
         self._candidate = candidate
         lease = LeaseConnection(
@@ -214,7 +211,7 @@ class RequestingStream(AnsweringStream):
             None,
             stream_id=self.stream_id,
             candidate=candidate,
-            http2=messages.wants_http2(self._forward.visit.head),
+            http2=self._forward.visit.head.needs_http2,
             fresh=fresh,
         )
         server, error = yield lease
