@@ -1,0 +1,145 @@
+"""Is a TXT value removed in the end, even when the removal failed or the run was killed?"""
+
+import contextlib
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from acme_client.errors import AcmeError, ErrorKind
+from acme_client.leftovers import MOST_NOTES
+from acme_client.providers.provider import RawProof
+from tests.acme.rig.bind import Bind
+from tests.acme.rig.proving import APEX, NAME, STRANGER, WILDCARD, Shelf, notes, proofs_for, prover_of, utc_now
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_a_failed_removal_hides_no_error_and_is_made_up_for(
+    named: Bind, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    shelf = Shelf(bad_remove=APEX)
+    prover = prover_of(named, tmp_path, provider=shelf, is_checked=False)
+    with pytest.raises(ZeroDivisionError), prover.published(proofs_for("example.test")):
+        raise ZeroDivisionError
+    assert "cannot remove" in caplog.text
+    assert len(notes(tmp_path)) == 1
+    assert prover.sweep() == 1
+
+    mended = Shelf()
+    mended.held = shelf.held
+    assert prover_of(named, tmp_path, provider=mended, is_checked=False).sweep() == 0
+    assert mended.held == set()
+    assert notes(tmp_path) == []
+
+
+def test_a_failed_removal_does_not_fail_what_went_well(named: Bind, tmp_path: Path) -> None:
+    done = False
+    with prover_of(named, tmp_path, provider=Shelf(bad_remove=APEX), is_checked=False).published(
+        proofs_for("example.test")
+    ):
+        done = True
+    assert done
+
+
+def test_what_cannot_be_removed_for_a_week_is_given_up_by_name(
+    named: Bind, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    shelf = Shelf(bad_remove=APEX)
+    with prover_of(named, tmp_path, provider=shelf, is_checked=False).published(proofs_for("example.test")):
+        pass
+    later = prover_of(named, tmp_path, provider=shelf, is_checked=False, clock=lambda: utc_now() + timedelta(days=8))
+    assert later.sweep() == 0
+    assert f"{NAME} {APEX}" in caplog.text
+    assert notes(tmp_path) == []
+
+
+def test_a_sweep_leaves_alone_what_a_living_run_shows(named: Bind, tmp_path: Path) -> None:
+    prover = prover_of(named, tmp_path)
+    with prover.published(proofs_for("example.test")):
+        assert prover_of(named, tmp_path).sweep() == 0
+        assert named.texts(NAME) == {APEX, WILDCARD, STRANGER}
+
+
+_KILLED = """
+import sys
+from pathlib import Path
+sys.path.insert(0, {root!r})
+from tests.acme.rig.bind import Bind
+from tests.acme.rig.proving import proofs_for, prover_of
+with prover_of(Bind({port}, {secret!r}), Path({folder!r})).published(proofs_for("example.test", [{value!r}])):
+    print("shown", flush=True)
+    sys.stdin.read()
+"""
+
+
+@contextlib.contextmanager
+def killed_run(named: Bind, folder: Path, value: str) -> Iterator[None]:
+    """A run of its own that shows `value`, and is killed on the way in."""
+    script = _KILLED.format(root=str(ROOT), port=named.port, secret=named.secret, folder=str(folder), value=value)
+    with subprocess.Popen(
+        [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
+    ) as run:
+        assert run.stdout is not None
+        assert run.stdout.readline() == "shown\n"
+        run.send_signal(signal.SIGKILL)
+        assert run.wait(5) == -signal.SIGKILL
+        yield
+
+
+def test_what_a_killed_run_left_is_swept(named: Bind, tmp_path: Path) -> None:
+    with killed_run(named, tmp_path, APEX):
+        assert named.texts(NAME) == {APEX, STRANGER}
+        assert len(notes(tmp_path)) == 1
+        assert prover_of(named, tmp_path).sweep() == 0
+    assert named.texts(NAME) == {STRANGER}
+    assert notes(tmp_path) == []
+
+
+def test_the_next_run_removes_what_a_killed_one_left(named: Bind, tmp_path: Path) -> None:
+    with (
+        killed_run(named, tmp_path, APEX),
+        prover_of(named, tmp_path).published(proofs_for("example.test", [WILDCARD])),
+    ):
+        assert named.texts(NAME) == {WILDCARD, STRANGER}
+    assert named.texts(NAME) == {STRANGER}
+    assert notes(tmp_path) == []
+
+
+def test_a_note_that_cannot_be_read_is_named_and_kept(
+    named: Bind, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    torn = tmp_path / "torn.json"
+    torn.write_text('{"entries": [')
+    assert prover_of(named, tmp_path, provider=Shelf()).sweep() == 1
+    assert str(torn) in caplog.text
+    assert torn.exists()
+
+
+def test_a_note_that_was_never_finished_is_cleared_away(named: Bind, tmp_path: Path) -> None:
+    (tmp_path / "x.json.1234.unfinished").write_text('{"entr')
+    assert prover_of(named, tmp_path, provider=Shelf()).sweep() == 0
+    assert notes(tmp_path) == []
+
+
+def test_too_many_notes_stop_further_ones(named: Bind, tmp_path: Path) -> None:
+    shelf = Shelf(bad_remove=APEX)
+    for count in range(MOST_NOTES):
+        (tmp_path / f"{count}.json").write_text("{}")
+    prover = prover_of(named, tmp_path, provider=shelf, is_checked=False)
+    with pytest.raises(AcmeError, match=f"{MOST_NOTES} notes") as caught, prover.published(proofs_for("example.test")):
+        pytest.fail("nothing could be noted")
+    assert caught.value.kind is ErrorKind.STORE
+    assert shelf.held == set()
+
+
+def test_notes_are_for_their_owner_only(named: Bind, tmp_path: Path) -> None:
+    proof = RawProof("example.test", APEX, "token", "token.thumbprint")
+    with prover_of(named, tmp_path, provider=Shelf(), is_checked=False).published([proof]):
+        (note,) = notes(tmp_path)
+        assert note.stat().st_mode & 0o777 == 0o600
+        assert '"token.thumbprint"' in note.read_text()
