@@ -20,7 +20,8 @@ class Tapping:
             ctx.master.commands.call("gateway.untap")
             for tenant in wanted:
                 ctx.master.commands.call("gateway.tap", tenant)
-            Path("seen").write_text(" ".join(sorted(wanted)))
+            Path("seeing").write_text(" ".join(sorted(wanted)))
+            Path("seeing").replace("seen")  # whoever waits for it never reads half of it
             await asyncio.sleep(0.02)
 
 
@@ -31,6 +32,24 @@ addons = [Tapping()]
 LOOKING = """
 def responseheaders(flow):
     flow.response.headers["X-Seen"] = flow.request.path
+"""
+
+# Lets `/slow` wait in a hook until the file `go` is there; says in the answer in which hooks it was.
+WAITING = """
+import asyncio
+from pathlib import Path
+
+
+async def requestheaders(flow):
+    flow.metadata["waited"] = "requestheaders"
+    while flow.request.path == "/slow" and not Path("go").exists():
+        Path("waits").touch()
+        await asyncio.sleep(0.02)
+
+
+async def responseheaders(flow):
+    await asyncio.sleep(0)
+    flow.response.headers["X-Waited"] = flow.metadata["waited"] + " responseheaders"
 """
 
 

@@ -254,6 +254,7 @@ ANSWERING = {
 def answering(row: Answering, *, mesh_route: str | None = None) -> http.Response:
     return outgoing_answer(
         answer(row.status, *row.fields),
+        row.fields,
         client_version=row.version,
         method=row.method,
         request_id="id",

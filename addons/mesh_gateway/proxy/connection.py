@@ -22,7 +22,8 @@ from mitmproxy.proxy.mode_servers import ProxyConnectionHandler
 from mesh_gateway.proxy.bounds import LAST_BYTES_SECONDS
 from mesh_gateway.proxy.flow_path.layer import GatewayHttpLayer
 from mesh_gateway.proxy.flow_path.signals import GatewayDrainHook, GatewayReadingHook
-from mesh_gateway.proxy.hooks import HookTable
+from mesh_gateway.proxy.hooks import HookTable, PromptHooks, subject_of
+from mesh_gateway.tasks import Tasks
 
 READ_SIZE = 65_536
 # mitmproxy allows 5 upstream connections per address and client connection (HAZARDS D3): an HTTP/2 client's sixth
@@ -46,9 +47,11 @@ class GatewayConnection(ProxyConnectionHandler):
         self._readable: MutableMapping[Connection, asyncio.Event] = collections.defaultdict(_set_event)
         self._crashed = False
         self._table = _table_of(self.master.addons)
+        self._hooks = Tasks()
 
     @override
     async def handle_client(self) -> None:
+        self.layer = PromptHooks(self.layer, self._call)  # type: ignore[assignment] # all that is asked of a layer here
         try:
             await super().handle_client()
         finally:
@@ -61,6 +64,10 @@ class GatewayConnection(ProxyConnectionHandler):
 
     @override
     async def handle_hook(self, hook: StartHook) -> None:
+        with self.timeout_watchdog.disarm():
+            await self._perform(hook)
+
+    async def _perform(self, hook: StartHook) -> None:
         match hook:
             case GatewayReadingHook():
                 event = self._readable[hook.reading.connection]
@@ -68,11 +75,23 @@ class GatewayConnection(ProxyConnectionHandler):
             case GatewayDrainHook():
                 await self._drain(hook.connection)
             case _:
-                with self.timeout_watchdog.disarm():
-                    await self._table.handle(hook)
-                    (subject,) = hook.args()
-                    if isinstance(subject, Flow):
-                        await subject.wait_for_resume()
+                await self._table.handle(hook)
+                if isinstance(subject := subject_of(hook), Flow):
+                    await subject.wait_for_resume()
+
+    def _call(self, hook: StartHook) -> bool:
+        """Begin at once with what a layer's hook asks for; whether that is done, or has to wait and answers then."""
+        begun = asyncio.Task(self._perform(hook), loop=asyncio.get_running_loop(), eager_start=True)
+        if begun.done() and not begun.cancelled() and not begun.exception():
+            return True
+        self._hooks.start(self._finish(hook, begun), name=f"hook {hook.name}")
+        return False
+
+    async def _finish(self, hook: StartHook, begun: asyncio.Task[None]) -> None:
+        with self.timeout_watchdog.disarm():
+            await begun
+        if hook.blocking:
+            await self.server_event(events.HookCompleted(hook))
 
     @override
     async def open_connection(self, command: OpenConnection) -> None:

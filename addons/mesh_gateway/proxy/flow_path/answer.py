@@ -24,9 +24,11 @@ from mesh_gateway.proxy.bounds import DISCARDABLE_BODY
 from mesh_gateway.proxy.flow_path import messages
 from mesh_gateway.proxy.flow_path.ends import EndingStream
 from mesh_gateway.proxy.flow_path.messages import SWITCHING_PROTOCOLS
-from mesh_gateway.proxy.flow_path.signals import DataConsumed, StopReading
+from mesh_gateway.proxy.flow_path.signals import AnswerReceived, DataConsumed, StopReading
 from mesh_gateway.proxy.flow_path.tunnel import Tunnel
+from mesh_gateway.routing.fields import FieldSection
 from mesh_gateway.routing.persistence import ends_with_answer
+from mesh_gateway.routing.redirect import secured
 from mesh_gateway.routing.verdicts import Failure
 
 if TYPE_CHECKING:
@@ -43,6 +45,8 @@ class AnsweringStream(EndingStream):
         """The route that was connected to last."""
         self._answering = False
         """Whether the upstream's answer has begun."""
+        self._fields: FieldSection | None = None
+        """The fields of the upstream's answer, where they were read strictly."""
         self._sent_body: bytearray | None = bytearray()
         """The request's body so far, None once it need not or cannot be sent again."""
         self._has_body = False
@@ -59,7 +63,10 @@ class AnsweringStream(EndingStream):
         self._sent_body = None
         self.flow.response = event.response
         self._touch(self.worker.settings.idle_timeout)
-        if fault := messages.answer_fault(event.response, self._forward.visit):
+        self._fields = event.fields if isinstance(event, AnswerReceived) else None
+        if fault := messages.answer_fault(
+            event.response, self._forward.visit, is_read_strictly=self._fields is not None
+        ):
             yield commands.CloseConnection(self.context.server)
             self._answering = False
             self.flow.response = None
@@ -156,6 +163,7 @@ class AnsweringStream(EndingStream):
         exchange.status = response.status_code
         answer = messages.outgoing_answer(
             response,
+            secured(messages.fields_of(response, self._fields), self.worker.transport_security(exchange, self.forward)),
             client_version=self.flow.request.http_version,
             method=self.flow.request.method,
             request_id=exchange.request_id,

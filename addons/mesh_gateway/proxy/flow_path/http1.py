@@ -1,12 +1,10 @@
-"""HTTP/1 on both sides of the flow path: mitmproxy's codecs with strict heads, bounds and an orderly end.
+"""HTTP/1 towards a client on the flow path: mitmproxy's codec with strict heads, bounds and an orderly end.
 
 HAZARDS B and C say what mitmproxy's own codecs let through; each override names the one it cures.
 """
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, override
 
-import h11
 from mitmproxy.connection import ConnectionState
 from mitmproxy.net.http import http1
 from mitmproxy.proxy import commands, events, layer
@@ -14,63 +12,32 @@ from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers.http import (
     HttpEvent,
     ReceiveHttp,
-    RequestHeaders,
-    RequestTrailers,
     ResponseEndOfMessage,
     ResponseProtocolError,
     ResponseTrailers,
 )
 from mitmproxy.proxy.layers.http._events import ErrorCode
-from mitmproxy.proxy.layers.http._http1 import Http1Client, Http1Connection, Http1Server, make_body_reader
+from mitmproxy.proxy.layers.http._http1 import Http1Server, make_body_reader
 
-from mesh_gateway.proxy.bounds import LINGER_BYTES, LINGER_SECONDS, MAX_ANSWER_HEAD, MAX_FRAMING_BYTES
+from mesh_gateway.proxy.bounds import LINGER_BYTES, LINGER_SECONDS
 from mesh_gateway.proxy.flow_path import messages
-from mesh_gateway.proxy.flow_path.signals import DataConsumed, DeadlinePassed, DrainBegun, HeadReceived, StopReading
-from mesh_gateway.routing.head import Framing, Rejection, RequestHead, parse_http1
+from mesh_gateway.proxy.flow_path.http1_body import BoundedBody, body_length
+from mesh_gateway.proxy.flow_path.signals import (
+    DataConsumed,
+    DeadlinePassed,
+    DrainBegun,
+    HeadReceived,
+    StopReading,
+)
+from mesh_gateway.routing.head import Rejection, RequestHead
+from mesh_gateway.routing.http1_head import HeadReader
 from mesh_gateway.routing.verdicts import Failure
 
 if TYPE_CHECKING:
     from mesh_gateway.proxy.worker import Worker
 
-_BODY_LENGTH: dict[Framing, int | None] = {Framing.NONE: 0, Framing.CHUNKED: None}
 
-
-class _BoundedBody(Http1Connection):
-    """Reads bodies with a bound on their framing, and drops trailers (HAZARDS B9: mitmproxy raises)."""
-
-    @override
-    def read_body(self, event: events.Event) -> layer.CommandGenerator[None]:
-        assert self.stream_id is not None  # noqa: S101 - a body follows a head, and a head has a stream
-        try:
-            for part in self._parts(event):
-                if isinstance(part, h11.Data):
-                    if part.data:
-                        yield ReceiveHttp(self.ReceiveData(self.stream_id, bytes(part.data)))
-                else:
-                    yield ReceiveHttp(self.ReceiveEndOfMessage(self.stream_id))
-                    is_request = isinstance(self, Http1Server)
-                    yield from self.mark_done(request=is_request, response=not is_request)
-                    return
-        except h11.ProtocolError as error:
-            yield from self.broken_body(str(error), event)
-
-    def _parts(self, event: events.Event) -> Iterator[h11.Data | h11.EndOfMessage]:
-        """The pieces that `event` completes; raises h11.ProtocolError where the framing is broken."""
-        if isinstance(event, events.ConnectionClosed):
-            if self.conn.error:
-                raise h11.RemoteProtocolError(f"connection lost: {self.conn.error}")
-            yield self.body_reader.read_eof()  # raises unless the body ends with its connection
-            return
-        while (part := self.body_reader(self.buf)) is not None:
-            yield part
-        if len(self.buf) > MAX_FRAMING_BYTES:
-            raise h11.RemoteProtocolError("chunk framing too long")
-
-    def broken_body(self, reason: str, event: events.Event) -> layer.CommandGenerator[None]:
-        raise NotImplementedError
-
-
-class GatewayHttp1Server(_BoundedBody, Http1Server):
+class GatewayHttp1Server(BoundedBody, Http1Server):
     """The client's side."""
 
     def __init__(self, context: Context, worker: "Worker") -> None:
@@ -81,6 +48,7 @@ class GatewayHttp1Server(_BoundedBody, Http1Server):
         self._head_begun = False
         self._lingered = 0
         self._requests = 0
+        self._heads = HeadReader(worker.head_limits)
 
     @property
     def backlog(self) -> int:
@@ -131,7 +99,7 @@ class GatewayHttp1Server(_BoundedBody, Http1Server):
         raw = _take_head(self.buf, self.worker.head_limits.size)
         if raw is None:
             return
-        match parse_http1(raw, self.worker.head_limits):
+        match self._heads.read(raw):
             case Rejection() as rejection:
                 yield from self._refuse(rejection, raw)
             case RequestHead() as head:
@@ -141,7 +109,7 @@ class GatewayHttp1Server(_BoundedBody, Http1Server):
         self._head_begun = False
         self._requests += 1
         self.request = messages.http1_request(head)
-        length = head.body.length if head.body.framing is Framing.LENGTH else _BODY_LENGTH[head.body.framing]
+        length = body_length(head.body)
         yield ReceiveHttp(HeadReceived(self.stream_id, self.request, length == 0, None, head))
         self.body_reader = make_body_reader(length)
         if self.state == self.read_headers:
@@ -211,57 +179,6 @@ class GatewayHttp1Server(_BoundedBody, Http1Server):
         self.buf.maybe_extract_at_most(len(self.buf))
         if isinstance(event, events.ConnectionClosed) or self._lingered > LINGER_BYTES:
             yield commands.CloseConnection(self.conn)
-
-
-class GatewayHttp1Client(_BoundedBody, Http1Client):
-    """The upstream's side."""
-
-    @property
-    def idle(self) -> bool:
-        return self.stream_id is None and self.state == self.read_headers
-
-    @override
-    def send(self, event: HttpEvent) -> layer.CommandGenerator[None]:
-        if isinstance(event, RequestTrailers):
-            return  # HAZARDS B9: mitmproxy raises; a chunked body ends without them
-        if isinstance(event, RequestHeaders) or self.stream_id is not None:
-            yield from super().send(event)
-        else:
-            yield commands.CloseConnection(self.conn)
-
-    @override
-    def read_headers(self, event: events.ConnectionEvent) -> layer.CommandGenerator[None]:
-        if isinstance(event, events.DataReceived) and self.request:
-            self._skip_interim_answers()
-            if len(self.buf) > MAX_ANSWER_HEAD and not _head_end(self.buf):
-                yield from self._give_up("the head of the answer is too long")
-                return
-        if isinstance(event, events.DataReceived) and not self.buf:
-            return
-        yield from super().read_headers(event)
-
-    def _skip_interim_answers(self) -> None:
-        """Drop 1xx but 101: mitmproxy takes the first head for the final one (HAZARDS B10)."""
-        while end := _head_end(self.buf):
-            status = bytes(self.buf)[:end].split(b"\r\n", 1)[0].split(b" ")[1:2]
-            if not status or not status[0].startswith(b"1") or status[0] == b"101":
-                return
-            self.buf.maybe_extract_at_most(end)
-
-    def _give_up(self, reason: str) -> layer.CommandGenerator[None]:
-        yield commands.CloseConnection(self.conn)
-        if self.stream_id is not None:
-            yield ReceiveHttp(ResponseProtocolError(self.stream_id, reason, ErrorCode.GENERIC_SERVER_ERROR))
-
-    @override
-    def broken_body(self, reason: str, event: events.Event) -> layer.CommandGenerator[None]:
-        yield from self._give_up(f"the answer broke off: {reason}")
-
-
-def _head_end(buffer: object) -> int:
-    """Where the first head in a buffer ends, or 0."""
-    found = bytes(buffer).find(b"\r\n\r\n")  # type: ignore[call-overload]
-    return found + 4 if found >= 0 else 0
 
 
 def _take_head(buffer: "http1.ReceiveBuffer", limit: int) -> bytes | None:  # type: ignore[name-defined]

@@ -19,8 +19,8 @@ from mitmproxy.proxy.layers.http import (
     RegisterHttpConnection,
 )
 
-from mesh_gateway.pipeline import Candidate, Listener
-from mesh_gateway.proxy.flow_path.http1 import GatewayHttp1Client, GatewayHttp1Server
+from mesh_gateway.pipeline import Arrival, Candidate, Listener
+from mesh_gateway.proxy.flow_path.http1 import GatewayHttp1Server
 from mesh_gateway.proxy.flow_path.http2 import GatewayHttp2Client, GatewayHttp2Server
 from mesh_gateway.proxy.flow_path.signals import (
     DataConsumed,
@@ -31,6 +31,7 @@ from mesh_gateway.proxy.flow_path.signals import (
     Reading,
 )
 from mesh_gateway.proxy.flow_path.stream import GatewayStream
+from mesh_gateway.proxy.flow_path.upstream_http1 import GatewayHttp1Client
 from mesh_gateway.routing.routes import Scheme
 
 if TYPE_CHECKING:
@@ -105,7 +106,8 @@ class GatewayHttpLayer(HttpLayer):
     def __init__(self, context: Context, worker: "Worker", listener: Listener = Listener.PUBLIC) -> None:
         super().__init__(context, HTTPMode.transparent)
         self.worker = worker
-        self.listener = listener
+        self._listener = listener
+        self._arrival: Arrival | None = None
         self._upstreams: dict[Server, Upstream] = {}
         self._stopped: set[Connection] = set()
         self._sweep: commands.RequestWakeup | None = None
@@ -138,7 +140,9 @@ class GatewayHttpLayer(HttpLayer):
 
     @override
     def make_stream(self, stream_id: int) -> layer.CommandGenerator[None]:
-        stream = GatewayStream(self.context.fork(), stream_id, self.worker, self.listener)
+        if self._arrival is None:
+            self._arrival = self.worker.arrival(self.context.client, self._listener)
+        stream = GatewayStream(_fork(self.context), stream_id, self.worker, self._arrival)
         self.streams[stream_id] = stream
         yield from self.event_to_child(stream, events.Start())
 
@@ -289,3 +293,11 @@ class GatewayHttpLayer(HttpLayer):
         """The client connection is gone: whatever has not ended has ended now."""
         for stream in self.streams.values():
             stream.abandon()
+
+
+def _fork(context: Context) -> Context:
+    """As `Context.fork`, which makes a server connection with an id of its own only to throw it away."""
+    fork = Context.__new__(Context)
+    fork.client, fork.server, fork.options = context.client, context.server, context.options
+    fork.layers = context.layers.copy()
+    return fork

@@ -1,7 +1,6 @@
 """What do requests and answers look like when they leave the gateway? Pure functions over mitmproxy's messages."""
 
 import re
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -9,6 +8,7 @@ from mitmproxy import http
 from mitmproxy.net.http import http1
 
 from mesh_gateway.pipeline import Visit
+from mesh_gateway.proxy.flow_path.assembly import make_headers, make_request, make_response
 from mesh_gateway.routing.fields import FieldSection
 from mesh_gateway.routing.forwarding import answer_fields
 from mesh_gateway.routing.head import (
@@ -24,6 +24,7 @@ SWITCHING_PROTOCOLS = 101
 FINAL, LAST_STATUS = 200, 999  # RFC 9110 15: three digits, and below 200 an interim answer
 NO_CONTENT = 204
 BODYLESS_STATUSES = frozenset({NO_CONTENT, 304})  # RFC 9112 6.3: these and 1xx have none
+CHUNKED: Field = (b"Transfer-Encoding", b"chunked")
 MAX_ANSWER_FIELDS = 200
 PSEUDO_FIELDS = frozenset({b":method", b":scheme", b":authority", b":path"})
 AUTHORITY_LIKE = re.compile(r"(.*?)(?::(\d{1,5}))?")
@@ -53,11 +54,11 @@ def read_head(request: http.Request, end_stream: bool, limits: HeadLimits) -> Re
 
 def http1_request(head: RequestHead) -> http.Request:
     """The head as mitmproxy shows it; where it goes is set when a route is chosen."""
-    return _request(
+    return make_request(
         method=head.method.encode(),
         path=head.target.encode(),
         version=head.version.encode(),
-        headers=http.Headers(head.fields),
+        headers=make_headers(tuple(head.fields)),
     )
 
 
@@ -65,32 +66,13 @@ def http2_request(pseudo: Mapping[bytes, bytes], headers: http.Headers) -> http.
     """The same of HTTP/2's pseudo fields; raises KeyError where one is missing (RFC 9113 8.3.1)."""
     if unknown := pseudo.keys() - PSEUDO_FIELDS:
         raise ValueError(f"unknown pseudo fields {sorted(unknown)}")
-    return _request(
+    return make_request(
         method=pseudo[b":method"],
         path=pseudo[b":path"],
         version=b"HTTP/2.0",
         headers=headers,
         scheme=pseudo[b":scheme"],
         authority=pseudo.get(b":authority", b""),
-    )
-
-
-def _request(
-    *, method: bytes, path: bytes, version: bytes, headers: http.Headers, scheme: bytes = b"", authority: bytes = b""
-) -> http.Request:
-    return http.Request(
-        host="",
-        port=0,
-        method=method,
-        scheme=scheme,
-        authority=authority,
-        path=path,
-        http_version=version,
-        headers=headers,
-        content=None,
-        trailers=None,
-        timestamp_start=time.time(),
-        timestamp_end=None,
     )
 
 
@@ -129,26 +111,32 @@ def outgoing_request(
     request: http.Request, fields: tuple[Field, ...], visit: Visit, *, http2: bool, end_stream: bool
 ) -> http.Request:
     """The copy for the upstream: origin-form, the edited fields, framed for the protocol it speaks."""
-    outgoing = request.copy()
-    outgoing.content = None
-    outgoing.headers = http.Headers(fields)
     if http2:
-        outgoing.http_version = "HTTP/2.0"
-        outgoing.authority = visit.host
-        outgoing.scheme = visit.scheme
-        outgoing.headers.pop("host", None)
-        outgoing.headers = http.Headers([(name.lower(), value) for name, value in outgoing.headers.fields])
-        return outgoing
-    outgoing.http_version = "HTTP/1.1"
-    outgoing.authority = ""
-    if not end_stream and "content-length" not in outgoing.headers:
+        fields = tuple(field for field in _lowered(fields) if field[0] != b"host")
+    elif not end_stream and not _has(fields, b"content-length"):
         # HTTP/2 bodies need no length, HTTP/1 bodies do or they become the next request (HAZARDS B1).
-        outgoing.headers["Transfer-Encoding"] = "chunked"
-    return outgoing
+        fields = (*fields, CHUNKED)
+    return make_request(
+        method=request.data.method,
+        path=request.data.path,
+        version=b"HTTP/2.0" if http2 else b"HTTP/1.1",
+        headers=make_headers(fields),
+        scheme=visit.scheme.encode() if http2 else request.data.scheme,
+        authority=visit.host.encode() if http2 else b"",
+        host=request.data.host,
+        port=request.data.port,
+    )
+
+
+def fields_of(response: http.Response, read: FieldSection | None) -> tuple[Field, ...]:
+    """The fields of the answer: those that were read, of which more is known, unless somebody has edited them."""
+    fields = response.headers.fields
+    return read if read is not None and read == fields else fields
 
 
 def outgoing_answer(
     response: http.Response,
+    fields: tuple[Field, ...],
     *,
     client_version: str,
     method: str,
@@ -156,46 +144,43 @@ def outgoing_answer(
     mesh_route: str | None,
     close: bool,
 ) -> http.Response:
-    """The copy for the client: end-to-end fields, framed for the protocol it speaks."""
-    is_upgrade = response.status_code == SWITCHING_PROTOCOLS
-    outgoing = http.Response(
-        http_version=b"HTTP/1.1",
-        status_code=response.status_code,
-        reason=response.data.reason,
-        headers=http.Headers(
-            answer_fields(response.headers.fields, request_id=request_id, mesh_route=mesh_route, upgrade=is_upgrade)
-        ),
-        content=None,
-        trailers=None,
-        timestamp_start=response.timestamp_start,
-        timestamp_end=response.timestamp_end,
-    )
-    if outgoing.status_code == NO_CONTENT:  # RFC 9110 8.6: none may have one
-        outgoing.headers.pop("content-length", None)
+    """The copy for the client: of the answer's `fields` those that go on, framed for the protocol that it speaks."""
+    status, version = response.status_code, b"HTTP/1.1"
+    is_upgrade = status == SWITCHING_PROTOCOLS
+    fields = answer_fields(fields, request_id=request_id, mesh_route=mesh_route, upgrade=is_upgrade)
+    if status == NO_CONTENT:  # RFC 9110 8.6: none may have one
+        fields = tuple(field for field in fields if field[0].lower() != b"content-length")
     if client_version.startswith("HTTP/2"):
-        outgoing.http_version = "HTTP/2.0"
-        outgoing.headers = http.Headers([(name.lower(), value) for name, value in outgoing.headers.fields])
+        version, fields = b"HTTP/2.0", _lowered(fields)
     elif not is_upgrade:
-        _frame_for_http1(outgoing, client_version, method, close)
-    return outgoing
+        has_body = method != "HEAD" and status not in BODYLESS_STATUSES
+        fields = (*fields, *_http1_framing(fields, client_version, close=close, has_body=has_body))
+    return make_response(version=version, status=status, reason=response.data.reason, headers=make_headers(fields))
 
 
-def _frame_for_http1(outgoing: http.Response, client_version: str, method: str, close: bool) -> None:
+def _http1_framing(fields: tuple[Field, ...], client_version: str, *, close: bool, has_body: bool) -> tuple[Field, ...]:
     """RFC 9112 6.3: a length that is known, else chunks, else the connection's end for HTTP/1.0."""
-    has_body = method != "HEAD" and outgoing.status_code not in BODYLESS_STATUSES
-    if has_body and "content-length" not in outgoing.headers:
-        if client_version == "HTTP/1.1":
-            outgoing.headers["Transfer-Encoding"] = "chunked"
-        else:
-            close = True
-    if close:
-        outgoing.headers["Connection"] = "close"
-    elif client_version == "HTTP/1.0":
-        outgoing.headers["Connection"] = "keep-alive"
+    is_modern = client_version == "HTTP/1.1"
+    is_open = has_body and not _has(fields, b"content-length")
+    coding = (CHUNKED,) if is_open and is_modern else ()
+    if close or (is_open and not is_modern):
+        return (*coding, (b"Connection", b"close"))
+    return (*coding, (b"Connection", b"keep-alive")) if client_version == "HTTP/1.0" else coding
 
 
-def answer_fault(response: http.Response, visit: Visit) -> str | None:
+def _has(fields: tuple[Field, ...], name: bytes) -> bool:
+    return any(key.lower() == name for key, _ in fields)
+
+
+def _lowered(fields: tuple[Field, ...]) -> tuple[Field, ...]:
+    """Names as HTTP/2 wants them (RFC 9113 8.2.1)."""
+    return tuple((name.lower(), value) for name, value in fields)
+
+
+def answer_fault(response: http.Response, visit: Visit, *, is_read_strictly: bool = False) -> str | None:
     """Why an upstream's answer may not be passed on, or None."""
+    if is_read_strictly:
+        return _status_fault(response, visit)
     return _status_fault(response, visit) or _length_fault(response.headers) or _field_fault(response.headers)
 
 

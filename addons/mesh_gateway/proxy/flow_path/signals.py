@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 from mitmproxy.connection import Connection
 from mitmproxy.proxy.commands import StartHook
-from mitmproxy.proxy.layers.http import GetHttpConnection, HttpEvent, RequestHeaders
+from mitmproxy.proxy.layers.http import GetHttpConnection, HttpEvent, RequestHeaders, ResponseHeaders
 
 from mesh_gateway.pipeline import Candidate
+from mesh_gateway.routing.fields import FieldSection
 from mesh_gateway.routing.head import RequestHead
 from mesh_gateway.routing.resolution import Resolution
 
@@ -58,6 +59,13 @@ class HeadReceived(RequestHeaders):
     """Request headers with the head that was read strictly from the wire."""
 
     head: RequestHead | None = None
+
+
+@dataclass
+class AnswerReceived(ResponseHeaders):
+    """Response headers that kept every rule of `routing/http1_answer.py`, and the fields as it read them."""
+
+    fields: FieldSection | None = None
 
 
 @dataclass

@@ -8,6 +8,7 @@ sent it.
 """
 
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never, override
 
 from mitmproxy.proxy import events, layer
@@ -21,7 +22,7 @@ from mitmproxy.proxy.layers.http import (
 )
 from mitmproxy.proxy.layers.http._events import ErrorCode
 
-from mesh_gateway.pipeline import Forward, Listener, NeedsRoutes, Reply
+from mesh_gateway.pipeline import Arrival, Forward, NeedsRoutes, Reply
 from mesh_gateway.proxy.flow_path import messages
 from mesh_gateway.proxy.flow_path.flow import HTTPFlow
 from mesh_gateway.proxy.flow_path.request import RequestingStream
@@ -44,9 +45,9 @@ logger = logging.getLogger(__name__)
 class GatewayStream(RequestingStream):
     """One request and its answer."""
 
-    def __init__(self, context: Context, stream_id: int, worker: "Worker", listener: Listener) -> None:
+    def __init__(self, context: Context, stream_id: int, worker: "Worker", arrival: Arrival) -> None:
         super().__init__(context, stream_id, worker)
-        self.listener = listener
+        self._arrival = arrival
 
     # What the layer asks.
 
@@ -104,7 +105,8 @@ class GatewayStream(RequestingStream):
     def _route(self, head: RequestHead, end_stream: bool) -> layer.CommandGenerator[None]:
         exchange = self._exchange
         worker = self.worker
-        decision = worker.brain.admit(head, worker.arrival(self.context.client, self.listener), now=worker.clock())
+        arrival = self._arrival if worker.is_accepting else replace(self._arrival, accepting=False)
+        decision = worker.brain.admit(head, arrival, now=worker.clock())
         if isinstance(decision, NeedsRoutes):
             visit = decision.visit
             worker.describe(exchange, visit)
