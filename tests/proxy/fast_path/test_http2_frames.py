@@ -3,6 +3,7 @@
 from itertools import pairwise
 
 import pytest
+from h2.errors import ErrorCodes
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -55,7 +56,7 @@ def test_a_frame_too_large_is_refused_by_its_announcement() -> None:
     splitter = FrameSplitter()
     with pytest.raises(FrameError) as caught:
         split(splitter, (MAX_FRAME + 1).to_bytes(3))
-    assert caught.value.is_too_large
+    assert caught.value.code is ErrorCodes.FRAME_SIZE_ERROR
 
 
 def test_what_came_before_an_error_is_not_lost() -> None:

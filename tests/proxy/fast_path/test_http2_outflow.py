@@ -7,18 +7,18 @@ from h2.connection import H2Connection
 from h2.settings import SettingCodes
 
 from mesh_gateway.proxy.bounds import CONNECTION_WINDOW, DEFAULT_WINDOW, STREAM_WINDOW
-from mesh_gateway.proxy.fast_path import http2_wire
+from mesh_gateway.proxy.fast_path.http2_endpoint import Endpoint
+from mesh_gateway.proxy.fast_path.http2_floods import Floods
 from mesh_gateway.proxy.fast_path.http2_outflow import Outflow
-from mesh_gateway.routing.head import Field, HeadLimits
-
-LIMITS = HeadLimits(size=32_768, fields=100, target=8192)
+from mesh_gateway.routing.head import Field
+from tests.proxy.fast_path.http2_peer import LIMITS, MAX_LIST, NOW
 
 
 class Pair:
     """The gateway's side and a client's, without a wire between them."""
 
     def __init__(self, window: int) -> None:
-        self.server = http2_wire.server_side(LIMITS)
+        self.server = Endpoint(LIMITS, MAX_LIST, Floods(MAX_LIST), lambda: NOW)
         self.client = H2Connection(H2Configuration(header_encoding=None))
         self.client.local_settings[SettingCodes.INITIAL_WINDOW_SIZE] = window
         self.client.local_settings.acknowledge()
@@ -26,23 +26,27 @@ class Pair:
         self.client.send_headers(
             1, [(":method", "GET"), (":scheme", "https"), (":path", "/"), (":authority", "a")], True
         )
-        self.server.receive_data(self.client.data_to_send())
-        self.server.send_headers(1, [(b":status", b"200")])
+        self.tell_server()
+        self.server.sender.send_answer(1, 200, [], end_stream=False)
+
+    def tell_server(self) -> None:
+        for _ in self.server.receive(self.client.data_to_send()):
+            pass
 
     def received(self) -> list[events.Event]:
-        return self.client.receive_data(self.server.data_to_send())
+        return self.client.receive_data(self.server.sender.data_to_send())
 
     def open_window(self, size: int) -> None:
         self.client.increment_flow_control_window(size, 1)
         self.client.increment_flow_control_window(size)
-        self.server.receive_data(self.client.data_to_send())
+        self.tell_server()
 
 
 @pytest.mark.parametrize("trailers", [(), ((b"grpc-status", b"0"),)], ids=["no trailers", "trailers"])
 @pytest.mark.parametrize("size", [0, 1, 16_384, 100_000])
 def test_all_of_it_goes_out_and_then_the_end(size: int, trailers: tuple[Field, ...]) -> None:
     pair, body = Pair(window=1000), bytes(range(256)) * (size // 256 + 1)
-    out, taken, ends = Outflow(pair.server, 1), b"", 0
+    out, taken, ends = Outflow(pair.server.sender, 1), b"", 0
     out.waiting += body[:size]
     out.end(trailers)
     while True:
@@ -60,11 +64,11 @@ def test_all_of_it_goes_out_and_then_the_end(size: int, trailers: tuple[Field, .
 
 def test_a_window_that_shrank_below_nothing_is_shut() -> None:
     pair = Pair(window=1000)
-    out = Outflow(pair.server, 1)
+    out = Outflow(pair.server.sender, 1)
     out.waiting += b"x" * 2000
     assert out.send_frame() == 1000
     pair.client.update_settings({SettingCodes.INITIAL_WINDOW_SIZE: 10})
-    pair.server.receive_data(pair.client.data_to_send())
+    pair.tell_server()
     assert out.send_frame() == 0
     pair.open_window(990)
     assert out.send_frame() == 0

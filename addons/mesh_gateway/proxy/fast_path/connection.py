@@ -67,7 +67,7 @@ class ClientConnection:
         self.channel: Channel = TlsChannel(self, self._tls_end()) if self.is_tls else Channel(self)
 
     def _tls_end(self) -> ServerEnd:
-        return ServerEnd(self.front.worker.certificates.greeting)
+        return ServerEnd(self.front.worker.greeting.fast())
 
     @property
     def listener(self) -> Listener:
@@ -199,6 +199,4 @@ class ClientConnection:
     def _why_no_handshake(self) -> HandshakeFailure:
         end = self.channel.end if isinstance(self.channel, TlsChannel) else None
         sni = getattr(end.ssl, "sni", None) if isinstance(end, ServerEnd) else None
-        if self.front.worker.certificates.select(sni):
-            return HandshakeFailure.CLIENT
-        return HandshakeFailure.UNKNOWN_SNI if sni else HandshakeFailure.NO_SNI
+        return self.front.worker.why_no_handshake(sni)

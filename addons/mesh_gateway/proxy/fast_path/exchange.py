@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, assert_never
 
 from mesh_gateway.observe.exchange import Exchange
 from mesh_gateway.pages import Answer
-from mesh_gateway.pipeline import Forward, NeedsRoutes, OwnPath, Reply, Visit
+from mesh_gateway.pipeline import Forward, NeedsRoutes, OwnAnswer, Reply, Visit
 from mesh_gateway.proxy.bounds import DISCARDABLE_BODY, REPEATABLE_BODY
 from mesh_gateway.proxy.fast_path.sides import AnswerStart, ClientSide, Question, UpstreamSide
 from mesh_gateway.proxy.fast_path.walk import Walk
 from mesh_gateway.routing.forwarding import answer_fields
 from mesh_gateway.routing.head import Field, Framing, RequestHead, Version
+from mesh_gateway.routing.redirect import secured
 from mesh_gateway.routing.resolution import Resolution
 from mesh_gateway.routing.verdicts import VERDICTS, Failure
 
@@ -283,7 +284,7 @@ class FastExchange:
         self._walk.praise()
         self._enter(Phase.TUNNEL if is_upgrade else Phase.ANSWERING)
         fields = answer_fields(
-            start.fields,
+            secured(start.fields, worker.transport_security(record, forward)),
             request_id=record.request_id,
             mesh_route=worker.mesh_route(record, forward) if forward.visit.control.trace else None,
             upgrade=is_upgrade,
@@ -377,7 +378,7 @@ class FastExchange:
         else:
             self._own_page(reply.answer)
 
-    def _own_page(self, own: OwnPath) -> None:
+    def _own_page(self, own: OwnAnswer) -> None:
         self._answer(self.front.worker.own_answer(own))
 
     def _refuse(self, failure: Failure, *, reason: str | None = None, last_seen_online: str | None = None) -> None:
@@ -537,6 +538,7 @@ class FastExchange:
         if not record.status and record.failure:
             record.status = VERDICTS[record.failure].status
         self.front.worker.finish(record)
+        self._walk = None  # it holds the exchange: without a circle nothing waits for the collector
 
 
 def is_long(head: RequestHead) -> bool:

@@ -16,6 +16,7 @@ from mesh_gateway.proxy.fast_path.pool import Pool
 from mesh_gateway.proxy.paths import Paths
 from mesh_gateway.proxy.worker import Worker, http_date
 from mesh_gateway.routing.head import Field, Rejection
+from mesh_gateway.routing.redirect import secured
 from mesh_gateway.tasks import Tasks
 
 if TYPE_CHECKING:
@@ -108,4 +109,5 @@ class Front:
 
     def fields_of(self, answer: Answer, record: Exchange) -> list[Field]:
         """All fields of an answer of the gateway's own, but for the protocol's framing."""
-        return [*answer.fields, (b"Date", self.date()), (b"X-Request-ID", record.request_id.encode())]
+        fields = secured(answer.fields, self.worker.transport_security(record, None))
+        return [*fields, (b"Date", self.date()), (b"X-Request-ID", record.request_id.encode())]

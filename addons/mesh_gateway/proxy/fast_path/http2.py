@@ -5,33 +5,41 @@ What the client may do to the whole connection is decided here; what belongs to 
 
 import asyncio
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import TYPE_CHECKING, assert_never
 
-from h2 import events
-from h2.connection import ConnectionState
 from h2.errors import ErrorCodes
-from h2.exceptions import ProtocolError
-from h2.settings import SettingCodes
 
 from mesh_gateway.proxy.bounds import LINGER_BYTES, LINGER_SECONDS
-from mesh_gateway.proxy.fast_path import http2_wire
 from mesh_gateway.proxy.fast_path.exchange import FastExchange
+from mesh_gateway.proxy.fast_path.http2_decoder import Fields
+from mesh_gateway.proxy.fast_path.http2_endpoint import Endpoint
+from mesh_gateway.proxy.fast_path.http2_events import (
+    DataCame,
+    Event,
+    HeadCame,
+    SaidGoodbye,
+    TrailersCame,
+    WasReset,
+    WindowOpened,
+)
 from mesh_gateway.proxy.fast_path.http2_floods import Floods
-from mesh_gateway.proxy.fast_path.http2_frames import PREFACE, Frame, FrameError, FrameSplitter, Kind, error_name
+from mesh_gateway.proxy.fast_path.http2_frames import FrameError, error_name
 from mesh_gateway.proxy.fast_path.http2_heads import Accepted, Broken, Refused, read_head, read_trailers
 from mesh_gateway.proxy.fast_path.http2_outlet import Outlet
 from mesh_gateway.proxy.fast_path.http2_refusal import refuse
 from mesh_gateway.proxy.fast_path.http2_stream import Http2Stream
 from mesh_gateway.proxy.fast_path.http2_websocket import WebSocketExchange
-from mesh_gateway.routing.head import Field, Version
+from mesh_gateway.proxy.fast_path.http2_wire import max_header_list
+from mesh_gateway.routing.head import Version
 from mesh_gateway.routing.http2_head import KnownSections
-from mesh_gateway.routing.recent import Recent
+from mesh_gateway.routing.recent import LONGEST_KEPT, Recent
 
 if TYPE_CHECKING:
     from mesh_gateway.proxy.fast_path.connection import ClientConnection
 
 KEY_BYTES = 16  # RFC 6455 4.1
+MAX_STREAM = (1 << 31) - 1  # RFC 9113 5.1.1
 
 
 class Http2Client:
@@ -45,14 +53,15 @@ class Http2Client:
         self.front = connection.front
         self.clock = self.front.worker.clock
         limits = self.front.worker.head_limits
-        self.h2 = http2_wire.server_side(limits)
-        self.h2.receive_data(PREFACE)  # the splitter sees to it that it comes
         self.streams: dict[int, Http2Stream] = {}
         self._new_key = new_key
         self._known: KnownSections = Recent()
-        self._frames = FrameSplitter(PREFACE)
-        self._floods = Floods(http2_wire.max_header_list(limits))
-        self.outlet = Outlet(connection, self.h2, self._floods)
+        self._heads: Recent[Fields, Accepted] = Recent()
+        """Heads that were read lately, for clients that repeat all of one."""
+        self._floods = Floods(max_header_list(limits))
+        self._endpoint = Endpoint(limits, max_header_list(limits), self._floods, self.clock)
+        self.sender = self._endpoint.sender
+        self.outlet = Outlet(connection, self.sender, self._floods)
         self._since = self.clock()
         """When the connection was last without a stream."""
         self._last_stream = 0
@@ -73,95 +82,80 @@ class Http2Client:
             return
         self.outlet.is_due = True  # below
         try:
-            for frame in self._frames.feed(data):
-                self._take(frame)
+            for event in self._endpoint.receive(data):
+                self._hear(event)
                 if self._is_over:
                     return
         except FrameError as error:
-            code = ErrorCodes.FRAME_SIZE_ERROR if error.is_too_large else ErrorCodes.PROTOCOL_ERROR
-            self._give_up(code, str(error))
-        except ProtocolError as error:
-            self._give_up(error.error_code, str(error))
+            self._give_up(error.code, str(error))
         self.outlet.flush()
 
-    def _take(self, frame: Frame) -> None:
-        if excess := self._floods.excess(frame, self.clock(), is_known=frame.stream in self.streams):
-            self._give_up(ErrorCodes.ENHANCE_YOUR_CALM, excess)
-            return
-        if frame.kind == Kind.GOAWAY and self.streams:
-            # It wants the answers to what it has asked (RFC 9113 6.8), and h2 would not send them.
-            self._is_leaving = True
-            return
-        for event in self.h2.receive_data(frame.raw):
-            self._hear(event)
-            if self._is_over:
-                return
-
-    def _hear(self, event: events.Event) -> None:
+    def _hear(self, event: Event) -> None:
         try:
             self._obey(event)
         except Exception as error:
-            stream = self.streams.get(getattr(event, "stream_id", None) or 0)
+            stream = None if isinstance(event, SaidGoodbye) else self.streams.get(event.stream)
             if stream is None:
                 raise
             stream.fault(error)  # a fault in one stream ends that stream and no other
 
-    def _obey(self, event: events.Event) -> None:
+    def _obey(self, event: Event) -> None:
         match event:
-            case events.RequestReceived(stream_id=int(number)):
-                self._begin(number, event.headers or (), is_ended=event.stream_ended is not None)
-            case events.StreamReset(stream_id=int(number)):
-                self._was_reset(number, event)
-            case events.RemoteSettingsChanged() if SettingCodes.INITIAL_WINDOW_SIZE in event.changed_settings:
-                for each in self.streams.values():
-                    self._window_opened(each)
-            case events.ConnectionTerminated():
-                self.ended(f"client says goodbye: {event.error_code!r}")
-            case _ if stream := self.streams.get(getattr(event, "stream_id", None) or 0):
-                self._tell(stream, event)
+            case HeadCame():
+                self._begin(event)
+            case DataCame(number, data, size, is_ended):
+                if stream := self.streams.get(number):
+                    stream.data_came(data, size, is_ended=is_ended)
+                else:
+                    self.acknowledge(number, size)
+            case TrailersCame(number, fields):
+                self._trailers_came(number, fields)
+            case WasReset():
+                self._was_reset(event)
+            case WindowOpened(number):
+                self._window_opened(number)
+            case SaidGoodbye(code):
+                self._said_goodbye(code)
             case _:
-                pass  # h2 has answered it, or there is nothing to it
-
-    def _tell(self, stream: Http2Stream, event: events.Event) -> None:
-        match event:
-            case events.DataReceived():
-                stream.data_came(event.data or b"", event.flow_controlled_length or 0)
-            case events.StreamEnded():
-                stream.end_came()
-            case events.WindowUpdated():
-                self._window_opened(stream)
-            case events.TrailersReceived():
-                self._trailers_came(stream, event.headers or ())
-            case _:
-                pass  # PRIORITY (RFC 9113 5.3.2)
+                assert_never(event)
 
     # A request.
 
-    def _begin(self, number: int, headers: Iterable[Field], *, is_ended: bool) -> None:
+    def _begin(self, event: HeadCame) -> None:
+        number, is_ended = event.stream, event.is_ended
         if self._turns_away:
             self._turn_away(number)
             return
-        read = read_head(
-            headers,
-            end_stream=is_ended,
-            limits=self.front.worker.head_limits,
-            new_key=self._new_key,
-            known=self._known,
-        )
-        match read:
-            case Broken():
-                self._give_up(ErrorCodes.PROTOCOL_ERROR, read.reason)
-            case Refused():
-                stream = self._open(number, is_ended=is_ended)
-                stream.discard()
-                stream.start(*refuse(self.connection, read), is_whole=True)
+        match read := self._read(event):
             case Accepted() if self.connection.takes_flow_path(read.head.authority):
                 self._change_path()
                 self._turn_away(number)
             case Accepted():
                 self._carry(self._open(number, is_ended=is_ended), read)
+            case Refused():
+                stream = self._open(number, is_ended=is_ended)
+                stream.discard()
+                stream.start(*refuse(self.connection, read), is_whole=True)
+            case Broken():
+                self._give_up(ErrorCodes.PROTOCOL_ERROR, read.reason)
             case _:
                 assert_never(read)
+
+    def _read(self, event: HeadCame) -> Accepted | Refused | Broken:
+        fields = event.fields
+        if event.is_ended and (known := self._heads.get(fields)):
+            return known
+        read = read_head(
+            fields,
+            end_stream=event.is_ended,
+            limits=self.front.worker.head_limits,
+            new_key=self._new_key,
+            known=self._known,
+        )
+        is_small = event.is_ended and event.size <= LONGEST_KEPT
+        if is_small and isinstance(read, Accepted) and not read.is_websocket:
+            self._heads.keep(fields, read)
+        return read
 
     def _open(self, number: int, *, is_ended: bool) -> Http2Stream:
         stream = self.streams[number] = Http2Stream(self, number, request_over=is_ended)
@@ -177,44 +171,52 @@ class Http2Client:
 
     def _turn_away(self, number: int) -> None:
         """A request that was not looked at: the client may send it again (RFC 9113 8.7)."""
-        self.h2.reset_stream(number, ErrorCodes.REFUSED_STREAM)
+        self.sender.reset(number, ErrorCodes.REFUSED_STREAM)
         if excess := self._floods.small_talk_excess(self.clock()):
             self._give_up(ErrorCodes.ENHANCE_YOUR_CALM, excess)
 
-    def _trailers_came(self, stream: Http2Stream, headers: Iterable[Field]) -> None:
-        trailers = read_trailers(headers)
+    def _trailers_came(self, number: int, fields: Fields) -> None:
+        trailers, stream = read_trailers(fields), self.streams.get(number)
         if isinstance(trailers, Broken):
             self._give_up(ErrorCodes.PROTOCOL_ERROR, trailers.reason)
-        else:
-            stream.trailers_came(trailers)
+        elif stream:
+            stream.end_came(trailers)
 
-    def _was_reset(self, number: int, event: events.StreamReset) -> None:
-        """By the client, or by h2 for the client's fault, which costs as much (CVE-2025-8671)."""
-        if stream := self.streams.get(number):
-            stream.gone(f"stream reset by client ({error_name(event.error_code)})")
-        if not event.remote_reset and (excess := self._floods.reset_excess(self.clock())):
+    def _was_reset(self, event: WasReset) -> None:
+        """By the client, or by the endpoint for the client's fault, which costs as much (CVE-2025-8671)."""
+        if stream := self.streams.get(event.stream):
+            stream.gone(f"stream reset by client ({error_name(event.code)})")
+        if not event.is_clients and (excess := self._floods.reset_excess(self.clock())):
             self._give_up(ErrorCodes.ENHANCE_YOUR_CALM, excess)
 
-    def _window_opened(self, stream: Http2Stream) -> None:
-        if stream.out.waiting:
-            self.outlet.wants_turn(stream)
+    def _said_goodbye(self, code: int) -> None:
+        """It wants the answers to what it has asked (RFC 9113 6.8)."""
+        if self.streams:
+            self._is_leaving = True
+        else:
+            self.ended(f"client says goodbye: {error_name(code)}")
+
+    def _window_opened(self, number: int) -> None:
+        """Of one stream, or by a setting of all."""
+        for stream in self.streams.values() if number == 0 else (self.streams.get(number),):
+            if stream and stream.out.waiting:
+                self.outlet.wants_turn(stream)
 
     # What streams say.
 
-    def send_block(self, number: int, fields: list[Field], *, end_stream: bool) -> None:
-        """A head, interim or final."""
-        self.h2.send_headers(number, fields, end_stream=end_stream)
+    def head_was_sent(self) -> None:
+        """The head of an answer, interim or final."""
         if not self.front.worker.keeps_connections:
             self.drain()
         self.outlet.flush_soon()
 
     def acknowledge(self, number: int, size: int) -> None:
         """Bytes of a body have found their place: the client may send as many more."""
-        self.h2.acknowledge_received_data(size, number)
+        self._endpoint.acknowledge(number, size)
         self.outlet.flush_soon()
 
     def reset(self, number: int, code: ErrorCodes) -> None:
-        self.h2.reset_stream(number, code)
+        self.sender.reset(number, code)
         self.outlet.flush_soon()
 
     def forget(self, stream: Http2Stream) -> None:
@@ -234,13 +236,13 @@ class Http2Client:
         """
         if not self._is_leaving and not self._is_over:
             self._is_leaving = True
-            self.outlet.say(http2_wire.goaway(http2_wire.MAX_STREAM))
+            self._say_goodbye(MAX_STREAM)
             self._leave_soon()
 
     def _change_path(self) -> None:
         """Somebody wants to see what comes now: it is not looked at here, comes back, and is mitmproxy's then."""
         self._is_leaving = self._turns_away = True
-        self.outlet.say(http2_wire.goaway(self._last_stream))
+        self._say_goodbye(self._last_stream)
         self._leave_soon()
 
     def _leave_soon(self) -> None:
@@ -251,7 +253,7 @@ class Http2Client:
         """The last stream is over: what came after it was not looked at, and may be asked elsewhere."""
         if not self._is_over and not self.streams:
             self._is_over = True
-            self.outlet.say(http2_wire.goaway(self._last_stream))
+            self._say_goodbye(self._last_stream)
             self._begin_linger()
 
     def _give_up(self, code: ErrorCodes, reason: str) -> None:
@@ -261,9 +263,12 @@ class Http2Client:
         self._is_over = True
         for stream in tuple(self.streams.values()):
             stream.gone(reason)
-        if self.h2.state_machine.state is not ConnectionState.CLOSED:  # else h2 has said it
-            self.outlet.say(http2_wire.goaway(self.h2.highest_inbound_stream_id, code))
+        self._say_goodbye(self._endpoint.lanes.last, code)
         self._begin_linger()
+
+    def _say_goodbye(self, last_stream: int, code: ErrorCodes = ErrorCodes.NO_ERROR) -> None:
+        self.sender.goodbye(last_stream, code)
+        self.outlet.flush_soon()
 
     def _begin_linger(self) -> None:
         """Say goodbye, and read on for a moment."""

@@ -1,11 +1,12 @@
 """Where does one frame of HTTP/2 end and the next begin? (RFC 9113 4.1)
 
-h2 is fed frame by frame: given more, it loses the events of all that came before an error in the same bytes, copies the
-rest of its buffer for each small frame, and collects 16 MB before it looks at the length that was announced.
+Towards upstreams h2 is fed frame by frame: given more, it loses the events of all that came before an error in the same
+bytes, copies the rest of its buffer for each small frame, and collects 16 MB before it looks at the length announced.
 """
 
 from collections.abc import Iterator
 from enum import IntEnum, unique
+from struct import Struct
 from typing import NamedTuple
 
 from h2.errors import ErrorCodes
@@ -14,7 +15,12 @@ from mesh_gateway.proxy.bounds import MAX_FRAME
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 FRAME_HEAD = 9
-END_STREAM = 0x1
+END_STREAM = ACK = 0x1
+END_HEADERS = 0x4
+PADDED = 0x8
+PRIORITY = 0x20
+_FRAME_HEAD = Struct(">HBBBL")
+"""The length in two parts, kind, flags, stream."""
 
 
 @unique
@@ -53,11 +59,19 @@ class Frame(NamedTuple):
 
 
 class FrameError(Exception):
-    """The bytes are no frames that may be read. The text is the operator's."""
+    """The bytes are no frames that may be read: the connection ends with `code`. The text is the operator's."""
 
-    def __init__(self, reason: str, *, is_too_large: bool = False) -> None:
+    def __init__(self, reason: str, code: ErrorCodes = ErrorCodes.PROTOCOL_ERROR) -> None:
         super().__init__(reason)
-        self.is_too_large = is_too_large
+        self.code = code
+
+
+class StreamError(Exception):
+    """A frame ends its stream with `code`, and no other stream (RFC 9113 5.4.2)."""
+
+    def __init__(self, code: ErrorCodes) -> None:
+        super().__init__()
+        self.code = code
 
 
 class FrameSplitter:
@@ -75,11 +89,17 @@ class FrameSplitter:
         if start < 0:
             self._buffer = data
             return
-        while (end := _end_of_frame(data, start)) and end <= len(data):
-            stream = int.from_bytes(data[start + 5 : start + FRAME_HEAD]) & 0x7FFF_FFFF
-            yield Frame(data[start + 3], data[start + 4], stream, data[start:end])
+        size = len(data)
+        while size - start >= FRAME_HEAD:
+            high, low, kind, flags, stream = _FRAME_HEAD.unpack_from(data, start)
+            end = start + FRAME_HEAD + _checked_length(high << 8 | low)
+            if end > size:
+                break
+            yield Frame(kind, flags, stream & 0x7FFF_FFFF, data[start:end])
             start = end
         self._buffer = data[start:]
+        if len(self._buffer) >= 3:  # noqa: PLR2004 - the bytes of a length, which need not be waited for any longer
+            _checked_length(int.from_bytes(self._buffer[:3]))
 
     def _skip_preface(self, data: bytes) -> int:
         """Where the frames begin, -1 where that has not come yet."""
@@ -94,14 +114,10 @@ class FrameSplitter:
         return len(preface)
 
 
-def _end_of_frame(data: bytes, start: int) -> int:
-    """Where the frame ends by what it announces; 0 where that has not come yet."""
-    if len(data) - start < 3:  # noqa: PLR2004 - the bytes of a length
-        return 0
-    length = int.from_bytes(data[start : start + 3])
+def _checked_length(length: int) -> int:
     if length > MAX_FRAME:
-        raise FrameError(f"a frame of {length} bytes is announced", is_too_large=True)
-    return start + FRAME_HEAD + length
+        raise FrameError(f"a frame of {length} bytes is announced", ErrorCodes.FRAME_SIZE_ERROR)
+    return length
 
 
 def error_name(code: int) -> str:

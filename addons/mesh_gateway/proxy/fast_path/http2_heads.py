@@ -15,7 +15,7 @@ from mesh_gateway.routing.verdicts import Failure
 
 PSEUDO = frozenset({b":method", b":scheme", b":authority", b":path", b":protocol"})
 NEEDED = frozenset({b":method", b":scheme", b":path"})
-SWITCHING_PROTOCOLS = 101
+SWITCHING_PROTOCOLS, SUCCESS = 101, 200
 NO_CONTENT, NOT_MODIFIED = 204, 304
 MAX_ANSWER_FIELDS = 200
 
@@ -63,7 +63,7 @@ class Broken:
 
 
 def read_head(
-    headers: Iterable[Field],
+    headers: tuple[Field, ...],
     *,
     end_stream: bool,
     limits: HeadLimits,
@@ -71,19 +71,17 @@ def read_head(
     known: KnownSections | None = None,
 ) -> Accepted | Refused | Broken:
     """The head of a request. `known` is what the connection has said before."""
-    pseudo: dict[bytes, bytes] = {}
-    fields: list[Field] = []
-    for field in headers:
-        name, value = field
+    count = 0
+    for name, _ in headers:
         if not name.startswith(b":"):
-            fields.append(field)
-        elif fields or name in pseudo:
-            return Broken(f"pseudo field {name[:60]!r} in the wrong place")
-        else:
-            pseudo[name] = value
+            break
+        count += 1
+    pseudo, fields = dict(headers[:count]), headers[count:]
+    if len(pseudo) < count:
+        return Broken("a pseudo field that comes twice")
     if reason := _pseudo_fault(pseudo):
         return Broken(reason)
-    read = _judge(pseudo, tuple(fields), end_stream=end_stream, limits=limits, new_key=new_key, known=known)
+    read = _judge(pseudo, fields, end_stream=end_stream, limits=limits, new_key=new_key, known=known)
     if isinstance(read, Rejection):
         return _refused(read, pseudo, fields)
     if reason := _host_fault(pseudo, read.values(b"host")):
@@ -92,6 +90,8 @@ def read_head(
 
 
 def _refused(rejection: Rejection, pseudo: dict[bytes, bytes], fields: Sequence[Field]) -> Refused | Broken:
+    if any(name.startswith(b":") for name, _ in fields):
+        return Broken("a pseudo field behind others")
     hosts = [value for name, value in fields if name == b"host"]
     if reason := _field_fault((*pseudo.items(), *fields)) or _host_fault(pseudo, hosts):
         return Broken(reason)
@@ -173,15 +173,13 @@ def is_trailer(name: bytes) -> bool:
     return name not in _NO_TRAILER and not name.startswith(_NO_TRAILER_PREFIXES) and _TOKEN.fullmatch(name) is not None
 
 
-def answer_block(status: int, fields: Iterable[Field]) -> list[Field]:
-    """The header block of an answer to a client."""
-    block = [(b":status", b"%d" % status)]
-    block += [(name.lower(), value) for name, value in fields]
+def answer_head(status: int, fields: Sequence[Field]) -> tuple[int, Sequence[Field]]:
+    """Status and fields of an answer as HTTP/2 has them."""
     if status == NO_CONTENT:  # RFC 9110 8.6: none may have one
-        return [field for field in block if field[0] != b"content-length"]
+        return status, [field for field in fields if field[0].lower() != b"content-length"]
     if status == SWITCHING_PROTOCOLS:
-        return [(b":status", b"200"), *(field for field in block[1:] if field[0] not in _UPGRADE)]
-    return block
+        return SUCCESS, [field for field in fields if field[0].lower() not in _UPGRADE]
+    return status, fields
 
 
 def read_answer_block(headers: Iterable[Field]) -> tuple[int, list[Field]] | Broken:

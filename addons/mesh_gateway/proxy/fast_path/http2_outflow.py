@@ -1,8 +1,7 @@
 """What has one HTTP/2 stream still to send? It goes out as the peer's windows allow."""
 
 from collections.abc import Sequence
-
-from h2.connection import H2Connection
+from typing import Protocol
 
 from mesh_gateway.routing.head import Field
 
@@ -10,13 +9,33 @@ from mesh_gateway.routing.head import Field
 MAX_SENT_FRAME = 65_536
 
 
+class Sending(Protocol):
+    """A connection's direction out: h2's towards an upstream, `Sender` towards a client."""
+
+    @property
+    def max_outbound_frame_size(self) -> int:
+        """Bytes that a frame may hold."""
+
+    def local_flow_control_window(self, stream_id: int, /) -> int:
+        """Bytes of DATA that may be sent on the stream."""
+
+    def send_data(self, stream_id: int, data: bytes | memoryview, /, *, end_stream: bool) -> None:
+        """Send DATA."""
+
+    def send_headers(self, stream_id: int, headers: Sequence[Field], /, *, end_stream: bool) -> None:
+        """Send trailers."""
+
+    def end_stream(self, stream_id: int, /) -> None:
+        """Send the end."""
+
+
 class Outflow:
     """Body, end and trailers that wait for their turn."""
 
-    __slots__ = ("_h2", "_stream", "_trailers", "is_done", "is_ending", "waiting")
+    __slots__ = ("_connection", "_stream", "_trailers", "is_done", "is_ending", "waiting")
 
-    def __init__(self, h2: H2Connection, stream: int) -> None:
-        self._h2 = h2
+    def __init__(self, connection: Sending, stream: int) -> None:
+        self._connection = connection
         self._stream = stream
         self.waiting = bytearray()
         self.is_ending = False
@@ -33,15 +52,17 @@ class Outflow:
 
     def send_frame(self) -> int:
         """Send a frame of the body, and the end where that is all; the bytes sent, 0 where the window is shut."""
-        h2, waiting = self._h2, self.waiting
-        room = min(h2.local_flow_control_window(self._stream), h2.max_outbound_frame_size, MAX_SENT_FRAME)
-        size = min(len(waiting), room)
+        connection, waiting = self._connection, self.waiting
+        if not waiting:
+            return 0
+        window, largest = connection.local_flow_control_window(self._stream), connection.max_outbound_frame_size
+        size = min(len(waiting), window, largest, MAX_SENT_FRAME)
         if size <= 0:
             return 0
         is_last = self.is_ending and size == len(waiting)
         ends_here = is_last and not self._trailers
         with memoryview(waiting) as view, view[:size] as piece:
-            h2.send_data(self._stream, piece, end_stream=ends_here)
+            connection.send_data(self._stream, piece, end_stream=ends_here)
         del waiting[:size]
         if ends_here:
             self.is_done = True
@@ -51,7 +72,7 @@ class Outflow:
 
     def _end_stream(self) -> None:
         if self._trailers:
-            self._h2.send_headers(self._stream, self._trailers, end_stream=True)
+            self._connection.send_headers(self._stream, self._trailers, end_stream=True)
         else:
-            self._h2.end_stream(self._stream)
+            self._connection.end_stream(self._stream)
         self.is_done = True

@@ -6,11 +6,12 @@ turns, a frame each, as far as their windows and the client's socket let them.
 
 import asyncio
 from collections import deque
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from h2.connection import H2Connection
-
 from mesh_gateway.proxy.fast_path.http2_floods import Floods
+from mesh_gateway.proxy.fast_path.http2_sender import Sender
+from mesh_gateway.routing.head import Field
 
 if TYPE_CHECKING:
     from mesh_gateway.proxy.fast_path.connection import ClientConnection
@@ -24,16 +25,15 @@ CLOGGED_BYTES = 65_536
 
 
 class Outlet:
-    """The one way from h2 to the client's socket."""
+    """The one way from the sender to the client's socket."""
 
-    def __init__(self, connection: "ClientConnection", h2: H2Connection, floods: Floods) -> None:
+    def __init__(self, connection: "ClientConnection", sender: Sender, floods: Floods) -> None:
         self._connection = connection
         self._channel = connection.channel
-        self._h2 = h2
+        self._sender = sender
         self._floods = floods
         self._turns: deque[Http2Stream] = deque()
         """Streams with bytes that their windows may let out."""
-        self._last_words = b""
         self._clogged_bytes = 0
         self.is_due = False
         """Whether somebody will flush in this turn of the event loop."""
@@ -45,10 +45,14 @@ class Outlet:
             self._turns.append(stream)
         self.flush_soon()
 
-    def say(self, frame: bytes) -> None:
-        """A frame that h2 knows nothing of."""
-        self._last_words += frame
-        self.flush_soon()
+    def send_whole(self, number: int, status: int, fields: Iterable[Field], body: bytes) -> bool:
+        """Send an answer with its end, past those that take turns, where it is no longer than a turn; whether it went."""
+        if body and self._channel.is_clogged:
+            return False
+        if not self._sender.send_whole(number, status, fields, body):
+            return False
+        self._floods.data_was_sent(len(body), is_all=True)
+        return True
 
     def flush_soon(self) -> None:
         if not self.is_due:
@@ -74,7 +78,7 @@ class Outlet:
             self.flush()
 
     def _next(self) -> "Http2Stream | None":
-        while self._turns and not self._channel.is_clogged and self._h2.outbound_flow_control_window > 0:
+        while self._turns and not self._channel.is_clogged and self._sender.outbound_flow_control_window > 0:
             stream = self._turns.popleft()
             if not stream.is_gone:
                 return stream
@@ -95,8 +99,7 @@ class Outlet:
         return size
 
     def _write(self) -> None:
-        data = self._h2.data_to_send() + self._last_words
-        self._last_words = b""
+        data = self._sender.data_to_send()
         if not data:
             return
         if self._channel.is_clogged:

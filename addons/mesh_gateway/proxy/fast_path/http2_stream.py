@@ -8,7 +8,7 @@ from h2.errors import ErrorCodes
 
 from mesh_gateway.pipeline import Arrival
 from mesh_gateway.proxy.fast_path.exchange import FastExchange
-from mesh_gateway.proxy.fast_path.http2_heads import answer_block, is_trailer
+from mesh_gateway.proxy.fast_path.http2_heads import answer_head, is_trailer
 from mesh_gateway.proxy.fast_path.http2_outflow import Outflow
 from mesh_gateway.proxy.fast_path.sides import AnswerStart
 from mesh_gateway.routing.head import Field
@@ -49,7 +49,7 @@ class Http2Stream:
         self._codec = codec
         self.number = number
         self.exchange: FastExchange | None = None
-        self.out = Outflow(codec.h2, number)
+        self.out = Outflow(codec.sender, number)
         self.request_over = request_over
         """Whether the client has ended its side."""
         self.has_turn = False
@@ -82,20 +82,17 @@ class Http2Stream:
 
     # The request's body.
 
-    def data_came(self, data: bytes, length: int) -> None:
+    def data_came(self, data: bytes, length: int, *, is_ended: bool) -> None:
         """`length` is what the frame took of the window."""
         self._unread += length
         if data and not self._is_discarding:
             self._held.append(data)
+        self.request_over = is_ended
         self._deliver()
 
-    def trailers_came(self, trailers: Sequence[Field]) -> None:
-        self._trailers = trailers
-
-    def end_came(self) -> None:
-        if not self.request_over:  # with the head it was known already
-            self.request_over = True
-            self._deliver()
+    def end_came(self, trailers: Sequence[Field]) -> None:
+        self._trailers, self.request_over = trailers, True
+        self._deliver()
 
     def _deliver(self) -> None:
         """Pass on what the exchange takes; the window opens again only for what an upstream has room for."""
@@ -144,19 +141,22 @@ class Http2Stream:
 
     def interim(self, status: int, fields: Sequence[Field]) -> None:
         if not self.is_gone:
-            self._codec.send_block(self.number, answer_block(status, fields), end_stream=False)
+            self._codec.sender.send_answer(self.number, *answer_head(status, fields), end_stream=False)
+            self._codec.head_was_sent()
 
     def start(self, start: AnswerStart, body: bytes, *, is_whole: bool) -> None:
         if self.is_gone:
             return
-        ends_here = is_whole and not body
-        self._codec.send_block(self.number, answer_block(start.status, start.fields), end_stream=ends_here)
-        if ends_here:
+        sender, number = self._codec.sender, self.number
+        status, fields = answer_head(start.status, start.fields)
+        if is_whole and self._codec.outlet.send_whole(number, status, fields, body):
+            self._codec.head_was_sent()
             self.out.is_ending = self.out.is_done = True
             self._settle()
             return
-        if body:
-            self.send(body)
+        sender.send_answer(number, status, fields, end_stream=False)
+        self._codec.head_was_sent()
+        self.send(body)
         if is_whole:
             self.out.end()
 
@@ -233,15 +233,17 @@ class Http2Stream:
         self.is_gone = True
         self._held.clear()
         self.out.waiting.clear()
+        self.exchange = None  # they hold each other, and would wait for the garbage collector
         self._codec.forget(self)
 
     def gone(self, reason: str) -> None:
         """The client has taken the request back, or has left."""
         if self.is_gone:
             return
+        exchange = self.exchange
         self._leave()
-        if self.exchange:
-            self.exchange.client_gone(reason)
+        if exchange:
+            exchange.client_gone(reason)
 
     def fault(self, error: Exception) -> None:
         """A fault of the gateway's own: it ends this stream and no other."""

@@ -5,7 +5,7 @@ import hashlib
 from collections.abc import Callable
 from typing import override
 
-from mesh_gateway.pipeline import OwnPath
+from mesh_gateway.pipeline import OwnAnswer
 from mesh_gateway.proxy.fast_path.exchange import FastExchange
 from mesh_gateway.proxy.fast_path.sides import AnswerStart
 from mesh_gateway.routing.fields import FieldSection
@@ -57,5 +57,5 @@ class WebSocketExchange(FastExchange):
         return "success without an upgrade" if _OK <= start.status < _REDIRECTS else None
 
     @override
-    def _own_page(self, own: OwnPath) -> None:
+    def _own_page(self, own: OwnAnswer) -> None:
         self._refuse(Failure.BAD_REQUEST, reason="a WebSocket to a page of the gateway's")
