@@ -64,9 +64,9 @@ class Child:
 
     @property
     def ports(self) -> int:
-        """How many ports it listens on; 0 before it does."""
+        """How many ports it listens on; 0 before it does, and one more once a certificate is there."""
         told = (line.removeprefix(b"ports ") for line in self._heard.splitlines() if line.startswith(b"ports "))
-        return next((int(count) for count in told if count.isdigit()), 0)
+        return max((int(count) for count in told if count.isdigit()), default=0)
 
     @property
     def is_leaving(self) -> bool:

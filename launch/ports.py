@@ -4,6 +4,7 @@ import errno
 import socket
 from dataclasses import dataclass
 
+from mesh_gateway.proxy.certificates.places import find_places
 from mesh_gateway.settings import Settings
 
 
@@ -29,10 +30,25 @@ def wishes(settings: Settings) -> tuple[Wish, ...]:
 
 
 def https_wish(settings: Settings) -> tuple[Wish, ...]:
-    """The https port, once something lies where its certificates belong; until then it is left to others."""
-    if settings.ssl_port is None or not any(settings.cert_dir.glob("*/fullchain.pem")):
+    """The https port, once there are certificates or they will be obtained; until then it is left to others.
+
+    Where certificates come later by other ways the workers bind it themselves.
+    """
+    if settings.ssl_port is None or not (obtains_certificates(settings) or _has_certificates(settings)):
         return ()
     return (Wish("SSL_PORT", settings.listen_address, settings.ssl_port),)
+
+
+def obtains_certificates(settings: Settings) -> bool:
+    """Whether the certificate program runs beside the workers."""
+    return settings.acme and bool(settings.ssl_email)
+
+
+def _has_certificates(settings: Settings) -> bool:
+    try:
+        return bool(find_places(settings.cert_dir))
+    except OSError:
+        return False  # the workers tell why
 
 
 def check(wish: Wish, *, shared: bool = False) -> None:

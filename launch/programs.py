@@ -10,6 +10,7 @@ from pathlib import Path
 
 from argon2 import PasswordHasher
 
+from launch.groups import limit_groups
 from mesh_gateway.settings import ROWS
 
 ROOT = Path(__file__).parent.parent
@@ -68,7 +69,7 @@ def gateway(
         *options,
     )  # fmt: skip
     clean = {variable: value for variable, value in environment.items() if variable not in LEAKS}
-    return Program(command, clean, page)
+    return Program(command, limit_groups(clean, private), page)
 
 
 def find_leash() -> Sequence[str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from launch import demo, ports
+from launch.certification import Certification, certificate_program
 from launch.cores import usable_cores
 from launch.listeners import Listeners
 from launch.place import Place
@@ -23,6 +24,7 @@ USAGE = """\
 scripts/run [web] [OPTIONS OF MITMPROXY]
 
 With SERVER_DOMAIN set: the gateway. Without: the demo, the same gateway for *.localhost with two upstreams.
+With SSL_EMAIL set, too: the certificate program beside it (docs/certificates.md).
 web: in mitmweb, where every request can be looked at. Settings are environment variables: docs/settings.md.
 """
 
@@ -60,12 +62,15 @@ async def _run(tool: Tool, options: Sequence[str], environment: Mapping[str, str
             ports.check(ports.Wish("WEB_PORT", "127.0.0.1", web_port(surroundings)))
         program = gateway(tool, options, surroundings, private, leash=find_leash())
         supervisor = _supervisor(program, settings, private, workers=1 if tool is Tool.WEB else settings.workers)
-        announcements = Tasks()
-        announcements.start(_announce(settings, program, surroundings, is_demo=is_demo), name="announcement")
+        beside = Tasks()
+        if ports.obtains_certificates(settings) and not is_demo:
+            certification = Certification(certificate_program(surroundings, find_leash()), say)
+            beside.start(certification.run(), name="certificates")
+        beside.start(_announce(settings, program, surroundings, is_demo=is_demo), name="announcement")
         try:
             return await supervise(supervisor, _orders(tool, is_demo=is_demo))
         finally:
-            await announcements.close()
+            await beside.close()
 
 
 def _supervisor(program: Program, settings: Settings, private: Path, *, workers: int | None) -> Supervisor:

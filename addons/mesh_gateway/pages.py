@@ -41,6 +41,7 @@ class Answer:
 # RFC 9110 15, RFC 6585, RFC 5842; 499 is nginx's. A table, for the standard library's changes between releases.
 _PHRASES: dict[int, bytes] = {
     200: b"OK",
+    308: b"Permanent Redirect",
     400: b"Bad Request",
     404: b"Not Found",
     405: b"Method Not Allowed",
@@ -86,10 +87,17 @@ def health_answer() -> Answer:
     return _answer(200, _JSON, _json({"status": "ok"}))
 
 
-def ready_answer(ready: bool, reasons: Iterable[str] = ()) -> Answer:
-    """`GET /_ready`: whether a balancer should send requests here, and why not."""
-    told = {"ready": ready, "reasons": list(reasons)}
+def ready_answer(ready: bool, reasons: Iterable[str] = (), notes: Iterable[str] = ()) -> Answer:
+    """`GET /_ready`: whether a balancer should send requests here, and why not; `notes` on what is missing all the same."""
+    told: dict[str, Any] = {"ready": ready, "reasons": list(reasons)}
+    if noted := list(notes):
+        told["notes"] = noted
     return _answer(200 if ready else 503, _JSON, _json(told))
+
+
+def redirect_answer(location: str) -> Answer:
+    """The same request belongs at `location` (RFC 9110 15.4.9)."""
+    return _answer(308, _JSON, _json({"location": location}), ((b"Location", location.encode("ascii")),))
 
 
 def metrics_answer(body: bytes, content_type: str) -> Answer:

@@ -27,6 +27,7 @@ from mesh_gateway.routing.limits import RateLimiter
 from mesh_gateway.routing.loop import is_loop
 from mesh_gateway.routing.public_side import public_port, public_scheme, told_request_id
 from mesh_gateway.routing.recent import LONGEST_KEPT
+from mesh_gateway.routing.redirect import HTTPS_PORT, Redirect, to_https
 from mesh_gateway.routing.resolution import Resolution, Standing
 from mesh_gateway.routing.routes import Route, RouteSet, Scheme
 from mesh_gateway.routing.verdicts import Failure
@@ -49,6 +50,10 @@ class OwnPath(Enum):
     HEALTH = "/_health"
     READY = "/_ready"
     METRICS = "/_metrics"
+
+
+OwnAnswer = OwnPath | Redirect
+"""What the gateway answers itself where nothing has failed."""
 
 
 @dataclass(slots=True)
@@ -176,7 +181,7 @@ class Forward(NamedTuple):
 class Reply:
     """One of the gateway's own answers. `visit` is missing where the request was refused before it was understood."""
 
-    answer: Failure | OwnPath
+    answer: Failure | OwnAnswer
     request_id: str
     client: str
     visit: Visit | None = None
@@ -195,6 +200,8 @@ class Brain:
     limiter: RateLimiter
     loop_token: str
     new_id: Callable[[], str]
+    has_certificate: Callable[[str], bool] = lambda _: False
+    """Whether https is served here under a host's name now."""
 
     def admit(self, head: RequestHead, arrival: Arrival, *, now: float) -> Reply | Forward | NeedsRoutes:
         """Who asks, for which name, and may they? `now` is monotonic seconds."""
@@ -207,6 +214,8 @@ class Brain:
             return Reply(refusal.failure, identity, client.address, reason=refusal.reason)
         if refusal := self._refusal_of_name(known):
             return Reply(refusal.failure, identity, client.address, host=name.host, reason=refusal.reason)
+        if redirect := self._redirect(head, known):
+            return Reply(redirect, identity, client.address, host=name.host)
         visit = Visit(head, known, identity, is_websocket(head, client))
         if name.kind is HostKind.TENANT:
             return NeedsRoutes(visit)
@@ -268,6 +277,16 @@ class Brain:
         if known.name.kind is not HostKind.TENANT and not self.settings.default_backend:
             return Rejection(Failure.FOREIGN_HOST, "no tenant's name")
         return None
+
+    def _redirect(self, head: RequestHead, known: Introduction) -> Redirect | None:
+        """To https, where it is wanted and there: behind a trusted edge, whose port is the usual one, or here."""
+        if not self.settings.https_redirect or known.scheme == "https":
+            return None
+        if known.client.trusted:
+            return to_https(known.name.host, head.target, port=HTTPS_PORT)
+        if self.settings.ssl_port is None or not self.has_certificate(known.name.host):
+            return None
+        return to_https(known.name.host, head.target, port=self.settings.ssl_port)
 
     def choose(self, visit: Visit, resolution: Resolution, *, now: float) -> Reply | Forward:
         """Where the tenant lives by what the resolver answered. `now` is monotonic seconds."""

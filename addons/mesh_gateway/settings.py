@@ -239,8 +239,11 @@ TABLE: tuple[Setting, ...] = (
     Setting("ADMIN_ADDRESS", "an IP address", _address, "127.0.0.1", "Address of the admin listener."),
     Setting("TRUSTED_PROXIES", _NETWORKS, _networks, "", "Peers whose X-Forwarded-* and X-Mesh-* fields are honoured."),
     Setting("ROUTE_NETWORKS", _NETWORKS, _networks, "10.77.0.0/16", "Non-public networks that routes may point into; all others are refused."),
-    Setting("CERT_DIR", "a folder", _path, "certificates", "Folder of certificates: `<name>/fullchain.pem` and `<name>/privkey.pem` each."),
-    Setting("DEFAULT_CERTIFICATE", "the name of a folder in CERT_DIR, or nothing", _folder_name, "", "Certificate for clients with an unknown or no SNI; empty refuses them."),
+    Setting("CERT_DIR", "a folder", _path, "certificates", "Folder of certificates, in any of the layouts of docs/certificates.md; new ones are served without a restart."),
+    Setting("DEFAULT_CERTIFICATE", "the name of a certificate in CERT_DIR, or nothing", _folder_name, "", "Certificate for clients with an unknown or no SNI; empty refuses them."),
+    Setting("ACME", _FLAG, _flag, "true", "With `SSL_EMAIL` set, `scripts/run` obtains and renews certificates; false leaves that to others."),
+    Setting("HTTPS_REDIRECT", _FLAG, _flag, "false", "Send http requests for names that a certificate covers to https (308). Not behind an edge that ends TLS without telling so in X-Forwarded-Proto."),
+    Setting("HSTS", _A_DURATION + ", or 0 for none", parse_duration, "0", "How long browsers shall use https only (Strict-Transport-Security), said over https only; hard to take back."),
     Setting("UPSTREAM_CA_FILE", "a PEM file, or nothing for the system's", _optional(_path), "", "Certification authorities that upstream certificates are verified against."),
     Setting("STATE_DIR", "a folder", _path, "~/.local/state/mesh-router-gateway", "Folder for what should outlive a restart: the last good private CA."),
     Setting("STALE_TTL", _A_DURATION, parse_duration, "24h", "How old a resolution may be served while the API is down."),
@@ -302,6 +305,9 @@ class Settings:
     route_networks: tuple[Network, ...]
     cert_dir: Path
     default_certificate: str
+    acme: bool
+    https_redirect: bool
+    hsts: float
     upstream_ca_file: Path | None
     state_dir: Path
     stale_ttl: float

@@ -19,7 +19,7 @@ def test_the_listeners_wait_for_the_gateway_and_no_foreign_configuration_is_read
         *("--scripts", str(ROOT / "addons" / "gateway.py"), "--quiet"),
         *("--set", f"confdir={tmp_path}", "--set", "server=false", "--set", "cache_ttl=5"),
     )
-    assert list(tmp_path.iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["openssl.cnf"]
     assert program.page is None
 
 
@@ -30,7 +30,13 @@ def test_a_leash_goes_before_the_command(tmp_path: Path) -> None:
 
 def test_tls_secrets_are_not_written_anywhere(tmp_path: Path) -> None:
     environment = {"SSLKEYLOGFILE": "/tmp/a", "MITMPROXY_SSLKEYLOGFILE": "/tmp/b", "PORT": "80"}  # noqa: S108 - never opened
-    assert gateway(Tool.DUMP, [], environment, tmp_path).environment == {"PORT": "80"}
+    own = {"OPENSSL_CONF": str(tmp_path / "openssl.cnf")}
+    assert gateway(Tool.DUMP, [], environment, tmp_path).environment == {"PORT": "80", **own}
+
+
+def test_an_operators_own_configuration_of_openssl_is_left_alone(tmp_path: Path) -> None:
+    environment = {"OPENSSL_CONF": "/etc/ssl/fips.cnf"}
+    assert gateway(Tool.DUMP, [], environment, tmp_path).environment == environment
 
 
 def test_the_page_of_mitmweb_opens_with_a_token_that_only_its_owner_can_read(tmp_path: Path) -> None:

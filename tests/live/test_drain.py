@@ -240,5 +240,5 @@ async def test_a_hangup_ends_nothing(tmp_path: Path, authority: Authority) -> No
     async with world(tmp_path, authority) as here:
         host, _ = await here.new_tenant("alice")
         os.kill(here.gateway.pid, signal.SIGHUP)
-        await eventually(lambda: "SIGHUP is not heeded" in here.gateway.log, "a word about it")
+        await eventually(lambda: "SIGHUP: certificates are read anew" in here.gateway.log, "a word about it")
         assert (await here.ask("GET", host)).status == 200

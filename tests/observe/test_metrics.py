@@ -170,15 +170,11 @@ def test_connections(scrape: Scrape) -> None:
     connections.closed()
     connections.refused(ConnectionRefusal.CAPACITY)
     connections.handshake_failed(HandshakeFailure.UNKNOWN_SNI)
-    connections.certificates_loaded(1705314600)
-    connections.certificates_refused()
     got = scrape.samples()
     assert got["gateway_connections_open"] == 1
     assert got["gateway_connections_total"] == 2
     assert got['gateway_connections_refused_total{reason="capacity"}'] == 1
     assert got['gateway_tls_handshake_failures_total{reason="unknown_sni"}'] == 1
-    assert got["gateway_certificate_not_after_timestamp_seconds"] == 1705314600
-    assert got["gateway_certificate_faults_total"] == 1
 
 
 def test_the_worker_itself(scrape: Scrape) -> None:

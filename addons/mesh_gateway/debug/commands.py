@@ -85,6 +85,17 @@ class GatewayCommands:
         paths.tapped = change(paths.tapped)
         return sorted(paths.tapped)
 
+    @command.command("gateway.certificates")
+    def certificates(self) -> Sequence[str]:
+        """The certificates that serve. All files are read anew; what comes of it is in the log and in the next answer."""
+        if not self._gateway.parts:
+            return []
+        self._gateway.parts.watch.look_anew()
+        return [
+            f"{each.name}: {', '.join(sorted(each.hosts))}; serial {each.serial:x}, until {each.not_after:%Y-%m-%d %H:%M}"
+            for each in self._gateway.parts.worker.certificates.all
+        ]
+
     @command.command("gateway.health")
     def health(self) -> Sequence[str]:
         """The routes that failed lately."""

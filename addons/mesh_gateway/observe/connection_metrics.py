@@ -6,7 +6,7 @@ from mesh_gateway.observe.labels import ConnectionRefusal, HandshakeFailure
 
 
 class ConnectionMetrics:
-    """The metrics of connections, handshakes and certificates."""
+    """The metrics of connections and handshakes."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._open = Gauge("gateway_connections_open", "Client connections.", registry=registry)
@@ -15,12 +15,6 @@ class ConnectionMetrics:
         self._refused = {reason: refused.labels(reason.value) for reason in ConnectionRefusal}
         failed = Counter("gateway_tls_handshake_failures", "Clients without a session.", ["reason"], registry=registry)
         self._handshakes = {reason: failed.labels(reason.value) for reason in HandshakeFailure}
-        self._not_after = Gauge(
-            "gateway_certificate_not_after_timestamp_seconds", "When the first certificate ends.", registry=registry
-        )
-        self._certificate_faults = Counter(
-            "gateway_certificate_faults", "Certificates found that cannot be served.", registry=registry
-        )
 
     def opened(self) -> None:
         """A client connected and was taken; exactly one `closed` follows."""
@@ -35,11 +29,3 @@ class ConnectionMetrics:
 
     def handshake_failed(self, reason: HandshakeFailure) -> None:
         self._handshakes[reason].inc()
-
-    def certificates_loaded(self, not_after: float) -> None:
-        """A generation of certificates is served; the first of them ends at `not_after`, epoch seconds."""
-        self._not_after.set(not_after)
-
-    def certificates_refused(self) -> None:
-        """What lies in the certificate folder cannot be served; the last good generation stays."""
-        self._certificate_faults.inc()

@@ -17,6 +17,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.metrics_core import CounterMetricFamily
 from prometheus_client.registry import Collector
 
+from mesh_gateway.observe.certificate_metrics import CertificateMetrics
 from mesh_gateway.observe.combined_page import label_worker
 from mesh_gateway.observe.connection_metrics import ConnectionMetrics
 from mesh_gateway.observe.exchange import Exchange
@@ -34,6 +35,7 @@ class Metrics:
         self._worker: str | None = None
         self._exchanges = ExchangeMetrics(registry)
         self.connections = ConnectionMetrics(registry)
+        self.certificates = CertificateMetrics(registry)
         self.resolver = ResolverMetrics(registry)
         self._hook_faults = Counter("gateway_hook_faults", "Exceptions in hooks.", ["hook"], registry=registry)
         self._private_ca = Gauge(

@@ -7,6 +7,7 @@ import random
 import ssl
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from mesh_gateway.observe.access_log import AccessLog
 from mesh_gateway.observe.metrics import Metrics
 from mesh_gateway.pipeline import Brain
 from mesh_gateway.proxy.admission import Admission
-from mesh_gateway.proxy.certificates import load_certificates
+from mesh_gateway.proxy.certificates.watch import Watch
 from mesh_gateway.proxy.fast_path.front import Front
 from mesh_gateway.proxy.open_files import room_for
 from mesh_gateway.proxy.paths import Paths
@@ -53,6 +54,7 @@ class Parts:
 
     worker: Worker
     front: Front
+    watch: Watch
     prober: Prober
     private_ca: PrivateCa | None
 
@@ -69,6 +71,7 @@ class Parts:
 
     async def close(self) -> None:
         """Give everything back; access lines that are written already reach the log."""
+        self.watch.close()
         await self.front.close()
         if self.worker.access_log:
             await asyncio.to_thread(self.worker.access_log.close)
@@ -90,9 +93,8 @@ async def build(settings: Settings, paths: Paths, *, is_watched: bool) -> Parts:
     resolver = Resolver(source, settings, clock=time.monotonic, random=JITTER, observer=metrics.resolver)
     worker = Worker(
         settings=settings,
-        brain=_brain(settings),
+        brain=_brain(settings, lambda host: worker.certificates.covering(host) is not None),
         resolver=resolver,
-        certificates=load_certificates(settings.cert_dir, settings.default_certificate),
         upstream_tls=UpstreamTls(settings, private_ca),
         access_log=_access_log(settings, metrics),
         metrics=metrics,
@@ -105,9 +107,11 @@ async def build(settings: Settings, paths: Paths, *, is_watched: bool) -> Parts:
     for part in (resolver, private_ca, prober):
         if part:
             await part.start()
+    watch = Watch(settings.cert_dir, settings.default_certificate, worker.adopt)
+    await watch.start()
     front = Front(worker, paths, room.idle)
     front.start()
-    return Parts(worker, front, prober, private_ca)
+    return Parts(worker, front, watch, prober, private_ca)
 
 
 def _watch(metrics: Metrics, worker: Worker, private_ca: PrivateCa | None) -> None:
@@ -115,15 +119,11 @@ def _watch(metrics: Metrics, worker: Worker, private_ca: PrivateCa | None) -> No
     metrics.resolver.watch_cache(lambda: worker.resolver.cached)
     if private_ca:
         metrics.watch_private_ca(lambda: private_ca.generation)
-    if worker.certificates.first_not_after:
-        metrics.connections.certificates_loaded(worker.certificates.first_not_after.timestamp())
-    for _ in range(worker.certificates.refused):
-        metrics.connections.certificates_refused()
 
 
-def _brain(settings: Settings) -> Brain:
+def _brain(settings: Settings, has_certificate: Callable[[str], bool]) -> Brain:
     limiter = RateLimiter(settings.rate_limit)
-    return Brain(settings, HealthTable(), limiter, _loop_token(settings), RequestIds(os.urandom))
+    return Brain(settings, HealthTable(), limiter, _loop_token(settings), RequestIds(os.urandom), has_certificate)
 
 
 def _access_log(settings: Settings, metrics: Metrics) -> AccessLog | None:

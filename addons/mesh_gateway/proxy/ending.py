@@ -31,11 +31,12 @@ class Ending:
 
     SIGTERM: end. The admin port stays open until the process is gone, and says that it drains.
     SIGQUIT: another worker has taken over (`launch/place.py`). It has the ports, the admin one too.
-    SIGHUP: nothing; mitmproxy alone would die of it.
+    SIGHUP: certificates are read anew; mitmproxy alone would die of it.
     """
 
-    def __init__(self, worker: Worker) -> None:
+    def __init__(self, worker: Worker, look_anew: Callable[[], None]) -> None:
         self._worker = worker
+        self._look_anew = look_anew
         self._tasks = Tasks()
         self._is_under_way = False
 
@@ -59,10 +60,10 @@ class Ending:
             self._worker.retiring = True
             self._begin(is_relieved=True)
 
-    @staticmethod
-    def _stay() -> None:
+    def _stay(self) -> None:
+        self._look_anew()
         logger.warning(
-            "SIGHUP is not heeded: settings and files are read at the start; scripts/run replaces its workers"
+            "SIGHUP: certificates are read anew; settings are read at the start, scripts/run replaces its workers"
         )
 
     def _begin(self, *, is_relieved: bool) -> None:

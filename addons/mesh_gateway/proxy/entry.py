@@ -1,5 +1,7 @@
 """Which layers does a new connection get? By the port it came in on, never by a guess at its bytes."""
 
+from typing import override
+
 from mitmproxy.connection import Client
 from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.layers.tls import ClientTLSLayer
@@ -28,11 +30,20 @@ def choose_layer(next_layer: layer.NextLayer, worker: Worker) -> layer.Layer | N
     if is_tls != (port == worker.settings.ssl_port):
         return Refusal(context)
     if is_tls:
-        tls = ClientTLSLayer(context)
+        tls = OutspokenTls(context)
         tls.child_layer = GatewayHttpLayer(context, worker)
         return tls
     listener = Listener.ADMIN if port == worker.settings.admin_port else Listener.PUBLIC
     return GatewayHttpLayer(context, worker, listener)
+
+
+class OutspokenTls(ClientTLSLayer):
+    """A client whose handshake fails is told why: mitmproxy 12.2.3 closes, and leaves OpenSSL's alert where it is."""
+
+    @override
+    def on_handshake_error(self, err: str) -> layer.CommandGenerator[None]:
+        yield from self.tls_interact()
+        yield from super().on_handshake_error(err)
 
 
 class Refusal(layer.Layer):

@@ -14,9 +14,8 @@ from mitmproxy.connection import Client, Server
 from mitmproxy.proxy.layer import NextLayer
 from OpenSSL import SSL
 
-from mesh_gateway.observe.labels import HandshakeFailure
 from mesh_gateway.proxy import lookers, options
-from mesh_gateway.proxy.certificates import bare_context
+from mesh_gateway.proxy.certificates.contexts import bare_context
 from mesh_gateway.proxy.composition import Parts, build
 from mesh_gateway.proxy.entry import choose_layer, port_of
 from mesh_gateway.proxy.flow_path.signals import Question
@@ -25,7 +24,9 @@ from mesh_gateway.proxy.listening import Listening, cancel_default_listener
 from mesh_gateway.proxy.logs import send_to_stderr
 from mesh_gateway.proxy.paths import Paths
 from mesh_gateway.proxy.upstream_tls import connection_for
+from mesh_gateway.proxy.worker import Worker
 from mesh_gateway.settings import ROWS, TABLE, Settings, SettingsError, defaults_from, read_settings
+from mesh_gateway.tasks import Tasks
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +43,7 @@ class Gateway:
         self._opening: asyncio.Task[None] | None = None
         self._let_in: dict[str, str] = {}
         """Connection id -> the address that its place is taken under."""
-        self._refusing = bare_context()
+        self._tasks = Tasks()
 
     # Life.
 
@@ -100,8 +101,18 @@ class Gateway:
         self._modes = options.listeners(settings, has_certificate=len(self.parts.worker.certificates) > 0)
         listening = Listening(self.parts.worker, self._modes)
         await listening.open()
-        listening.heed_signals()
+        listening.heed_signals(self.parts.watch.look_anew)
         Door.opened.set()
+        if settings.ssl_port is not None and not self.parts.worker.certified.is_set():
+            logger.warning("no certificate in %s can serve yet: https opens when one does", settings.cert_dir)
+            self._tasks.start(self._open_https(self.parts.worker, listening), name="https opens")
+
+    async def _open_https(self, worker: Worker, listening: Listening) -> None:
+        """Wait for the first certificate, and listen for https as well."""
+        await worker.certified.wait()
+        if worker.keeps_connections:
+            self._modes = options.listeners(worker.settings, has_certificate=True)
+            await listening.widen(self._modes)
 
     @staticmethod
     def _read_settings() -> Settings:
@@ -117,6 +128,7 @@ class Gateway:
         if Door.worker is self.parts.worker:
             Door.worker = Door.front = None
         parts, self.parts = self.parts, None
+        self._tasks.cancel()
         if ctx.master.should_exit.is_set():
             return Door.tasks.start(parts.close(), name="gateway closes")
         logger.warning("the gateway script is being unloaded; connections are refused until it is loaded again")
@@ -153,10 +165,11 @@ class Gateway:
 
     def tls_start_client(self, data: tls.TlsData) -> None:
         """Choose the certificate. mitmproxy would mint one for any name it is asked for (HAZARDS E1)."""
-        data.ssl_conn = SSL.Connection(self._refusing)
-        if self.parts and (certificate := self.parts.worker.certificates.select(data.conn.sni)):
-            data.ssl_conn = SSL.Connection(certificate.context)
-        data.ssl_conn.set_accept_state()
+        if self.parts:
+            data.ssl_conn = self.parts.worker.greeting.flow(data.conn.sni)
+        else:
+            data.ssl_conn = SSL.Connection(bare_context())
+            data.ssl_conn.set_accept_state()
 
     def tls_start_server(self, data: tls.TlsData) -> None:
         """Verify the upstream as the tenant's."""
@@ -166,12 +179,8 @@ class Gateway:
     def tls_failed_client(self, data: tls.TlsData) -> None:
         """Count clients that could not agree on TLS."""
         if self.parts and isinstance(data.conn, Client):
-            self.parts.worker.metrics.connections.handshake_failed(self._why_no_handshake(data.conn.sni))
-
-    def _why_no_handshake(self, server_name: str | None) -> HandshakeFailure:
-        if self.parts and self.parts.worker.certificates.select(server_name):
-            return HandshakeFailure.CLIENT
-        return HandshakeFailure.UNKNOWN_SNI if server_name else HandshakeFailure.NO_SNI
+            worker = self.parts.worker
+            worker.metrics.connections.handshake_failed(worker.why_no_handshake(data.conn.sni))
 
     # Exchanges.
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from mitmproxy import ctx
 
@@ -60,9 +60,22 @@ class Listening:
             estate.tell("listening")
             self._tasks.start(self._tell_when_ready(estate), name="readiness is told")
 
-    def heed_signals(self) -> None:
-        """From now on signals end the worker as they should."""
-        Ending(self._worker).heed_signals()
+    async def widen(self, modes: Sequence[str]) -> None:
+        """Listen on what is new in `modes` as well; a port that cannot be had is logged as an error."""
+        estate, before = inheritance(), len(self._modes)
+        self._modes = list(modes)
+        ctx.options.update(mode=self._modes)
+        proxyserver = ctx.master.addons.get("proxyserver")
+        await proxyserver.setup_servers()
+        if all(instance.is_running for instance in proxyserver.servers):
+            logger.warning("%sa certificate is there: https is open, %d ports now", estate.title, len(self._modes))
+            estate.tell(f"ports {len(self._modes)}")
+        else:
+            logger.error("%shttps could not be opened (%d ports as before); restart", estate.title, before)
+
+    def heed_signals(self, look_anew: Callable[[], None]) -> None:
+        """From now on signals end the worker as they should, and SIGHUP looks at the certificates anew."""
+        Ending(self._worker, look_anew).heed_signals()
 
     async def _join(self, estate: Inheritance) -> None:
         """Show metrics to the other workers, and theirs to operators."""

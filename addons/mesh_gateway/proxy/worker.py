@@ -1,5 +1,6 @@
 """What does a running gateway consist of, and what do its ways through mitmproxy ask of it?"""
 
+import asyncio
 import math
 import time
 from collections.abc import Callable
@@ -13,15 +14,20 @@ from mesh_gateway import pages
 from mesh_gateway.observe import decisions
 from mesh_gateway.observe.access_log import AccessLog
 from mesh_gateway.observe.exchange import Exchange
+from mesh_gateway.observe.labels import HandshakeFailure
 from mesh_gateway.observe.metrics import Metrics
 from mesh_gateway.pages import Answer
-from mesh_gateway.pipeline import Arrival, Brain, Candidate, Forward, Listener, OwnPath, Visit, mesh_route
+from mesh_gateway.pipeline import Arrival, Brain, Candidate, Forward, Listener, OwnAnswer, OwnPath, Visit, mesh_route
 from mesh_gateway.proxy.admission import Admission
-from mesh_gateway.proxy.certificates import Certificates
+from mesh_gateway.proxy.certificates.greeting import Greeting
+from mesh_gateway.proxy.certificates.sightings import Sightings
+from mesh_gateway.proxy.certificates.table import Certificates
+from mesh_gateway.proxy.certificates.watch import Sight
 from mesh_gateway.proxy.flow_path.messages import Glimpse
 from mesh_gateway.proxy.upstream_tls import UpstreamTls
 from mesh_gateway.resolve.resolver import Resolver
 from mesh_gateway.routing.head import HeadLimits, Rejection
+from mesh_gateway.routing.redirect import Redirect, transport_security
 from mesh_gateway.routing.verdicts import VERDICTS, Failure
 from mesh_gateway.settings import Settings
 
@@ -43,7 +49,6 @@ class Worker:
     settings: Settings
     brain: Brain
     resolver: Resolver
-    certificates: Certificates
     upstream_tls: UpstreamTls
     access_log: AccessLog | None
     metrics: Metrics
@@ -51,6 +56,12 @@ class Worker:
     inspect_body_size: int
     """Bodies up to so many bytes are collected for someone who looks on."""
     clock: Callable[[], float] = time.monotonic
+    certificates: Certificates = field(default_factory=Certificates)
+    """What serves now: swapped whole by `adopt`."""
+    certified: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once a certificate serves."""
+    greeting: Greeting = field(init=False)
+    sightings: Sightings = field(init=False)
     draining: bool = False
     retiring: bool = False
     """Whether the script was loaded anew and another worker takes the new connections."""
@@ -59,11 +70,16 @@ class Worker:
     listening: bool = False
     in_flight: int = 0
     head_limits: HeadLimits = field(init=False)
+    hsts: bytes | None = field(init=False)
     sweep_seconds: float = field(init=False)
     """How often a connection looks at its deadlines: a quarter of the shortest, at most five seconds."""
 
     def __post_init__(self) -> None:
         settings = self.settings
+        self.hsts = transport_security(settings.hsts)
+        # not the method itself: the table is swapped
+        self.greeting = Greeting(lambda name: self.certificates.select(name), self.clock)  # noqa: PLW0108
+        self.sightings = Sightings(settings.server_domain)
         self.head_limits = HeadLimits(settings.max_header_size, settings.max_header_fields, settings.max_target_size)
         shortest = min(
             settings.first_byte_timeout,
@@ -74,10 +90,31 @@ class Worker:
         )
         self.sweep_seconds = min(shortest / 4, MAX_SWEEP_SECONDS)
 
+    # Certificates come and go.
+
+    def adopt(self, sight: Sight) -> None:
+        """Serve what the folder of certificates holds now. Connections keep what they were made with."""
+        outlook, metrics = sight.outlook, self.metrics.certificates
+        self.certificates = outlook.table
+        metrics.reloaded(successes=outlook.successes, failures=outlook.failures)
+        metrics.serving(
+            {each.name: each.not_after.timestamp() for each in outlook.table.all}, refused=len(outlook.refused)
+        )
+        metrics.told(sight.renewals)
+        if len(outlook.table):
+            self.certified.set()
+
+    def why_no_handshake(self, server_name: str | None) -> HandshakeFailure:
+        """Whose fault it is that a client has no TLS; a name that wants a certificate is told of."""
+        if self.certificates.select(server_name):
+            return HandshakeFailure.CLIENT
+        self.sightings.refused(server_name, self.certificates)
+        return HandshakeFailure.UNKNOWN_SNI if server_name else HandshakeFailure.NO_SNI
+
     # A request arrives.
 
     def arrival(self, client: Client, listener: Listener) -> Arrival:
-        """How the request on `client` reached the gateway."""
+        """How requests on `client` reach the gateway, while it accepts them."""
         same = None
         if client.tls:
             server_name = client.sni
@@ -89,7 +126,7 @@ class Worker:
             peer=client.peername[0],
             scheme="https" if client.tls else "http",
             listener=listener,
-            accepting=self.is_accepting,
+            accepting=True,
             same_certificate=same,
         )
 
@@ -186,20 +223,28 @@ class Worker:
             last_seen_online=last_seen_online,
         )
 
-    def own_page(self, own: OwnPath) -> http.Response:
-        """Health, readiness or metrics, for a flow."""
+    def own_page(self, own: OwnAnswer) -> http.Response:
+        """Health, readiness, metrics or a redirect, for a flow."""
         return to_response(self.own_answer(own))
 
-    def own_answer(self, own: OwnPath) -> Answer:
-        """Health, readiness or metrics."""
+    def own_answer(self, own: OwnAnswer) -> Answer:
+        """Health, readiness, metrics or a redirect."""
         match own:
             case OwnPath.HEALTH:
                 return pages.health_answer()
             case OwnPath.READY:
                 reasons = self.unready_reasons()
-                return pages.ready_answer(not reasons, reasons)
+                return pages.ready_answer(not reasons, reasons, self.ready_notes())
             case OwnPath.METRICS:
                 return pages.metrics_answer(*self.metrics.render())
+            case Redirect(location=location):
+                return pages.redirect_answer(location)
+
+    def transport_security(self, exchange: Exchange, forward: Forward | None) -> bytes | None:
+        """What an answer says of https for the time to come; None over http, and where nothing is set."""
+        if self.hsts is None or not (exchange.tls or (forward and forward.visit.scheme == "https")):
+            return None
+        return self.hsts
 
     def unready_reasons(self) -> tuple[str, ...]:
         """Why no load balancer should send requests here now; empty when it should."""
@@ -209,6 +254,12 @@ class Worker:
             "routes cannot be resolved": not self.resolver.ready,
         }
         return tuple(reason for reason, applies in reasons.items() if applies)
+
+    def ready_notes(self) -> tuple[str, ...]:
+        """What is missing, though requests can be sent here."""
+        if self.settings.ssl_port is None or len(self.certificates):
+            return ()
+        return (f"https is not served yet: no certificate in {self.settings.cert_dir.name} can serve",)
 
     # Routes.
 

@@ -1,0 +1,76 @@
+"""Who obtains and renews the certificates? The certificate program, kept running beside the workers.
+
+It and the gateway meet in files: the workers serve on whatever becomes of it, so its end is no reason for theirs.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from asyncio.subprocess import DEVNULL, Process
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+
+from launch.programs import LEAKS, ROOT, Program
+from launch.restarts import DELAYS, STEADY_SECONDS, shell_status
+
+PATIENCE_SECONDS = 10.0
+"""What it gets to remove its DNS records and end."""
+LONGEST_DELAY_SECONDS = 300.0
+"""Between two starts: what fails at its start each time, as for a wrong setting, must not fill the log."""
+
+
+def certificate_program(environment: Mapping[str, str], leash: Sequence[str]) -> Program:
+    """`python -m acme_client run` from the project's root."""
+    clean = {variable: value for variable, value in environment.items() if variable not in LEAKS}
+    clean["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), environment.get("PYTHONPATH", "")]))
+    return Program((*leash, sys.executable, "-P", "-m", "acme_client", "run"), clean)
+
+
+class Certification:
+    """The program's runs, one after the other."""
+
+    def __init__(self, program: Program, report: Callable[[str], None], delays: Sequence[float] = DELAYS) -> None:
+        self._program = program
+        self._report = report
+        self._delays = (*delays, LONGEST_DELAY_SECONDS)
+        self._process: Process | None = None
+
+    async def run(self) -> None:
+        """Keep it running until this is cancelled; then it is told to end (SIGTERM), and killed where it does not."""
+        failures = 0
+        try:
+            while True:
+                began = time.monotonic()
+                status = await self._run_once()
+                failures = 0 if time.monotonic() - began >= STEADY_SECONDS else failures + 1
+                delay = self._delays[min(max(failures, 1), len(self._delays) - 1)]
+                self._report(
+                    f"the certificate program ended with status {shell_status(status)}, starts again in {delay:g} s"
+                )
+                await asyncio.sleep(delay)
+        finally:
+            await self._end()
+
+    async def _run_once(self) -> int:
+        # Its words go where ours go; standard output belongs to the access log. A group of its own: the terminal's
+        # Ctrl-C reaches it through us.
+        self._process = await asyncio.create_subprocess_exec(
+            *self._program.command, env=self._program.environment, stdin=DEVNULL, stdout=2, process_group=0
+        )
+        return await self._process.wait()
+
+    async def _end(self) -> None:
+        process = self._process
+        if process is None or process.returncode is not None:
+            return
+        with suppress(ProcessLookupError):
+            process.send_signal(signal.SIGTERM)
+        try:
+            await asyncio.wait_for(process.wait(), PATIENCE_SECONDS)
+        except TimeoutError:
+            self._report(f"the certificate program did not end within {PATIENCE_SECONDS:g} s and is killed")
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            await process.wait()
