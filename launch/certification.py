@@ -15,6 +15,8 @@ from contextlib import suppress
 from launch.programs import LEAKS, ROOT, Program
 from launch.restarts import DELAYS, STEADY_SECONDS, shell_status
 
+WRONG_SETTING = 2
+"""The program's status for a setting that it cannot start with: its environment stays as it is until a restart."""
 PATIENCE_SECONDS = 10.0
 """What it gets to remove its DNS records and end."""
 LONGEST_DELAY_SECONDS = 300.0
@@ -38,12 +40,17 @@ class Certification:
         self._process: Process | None = None
 
     async def run(self) -> None:
-        """Keep it running until this is cancelled; then it is told to end (SIGTERM), and killed where it does not."""
+        """Keep it running unless a setting is wrong, until this is cancelled; then it is told to end (SIGTERM), and killed where it does not."""
         failures = 0
         try:
             while True:
                 began = time.monotonic()
                 status = await self._run_once()
+                if status == WRONG_SETTING:
+                    self._report(
+                        "the certificate program cannot start, as it says above; http serves: mend it and restart"
+                    )
+                    return
                 failures = 0 if time.monotonic() - began >= STEADY_SECONDS else failures + 1
                 delay = self._delays[min(max(failures, 1), len(self._delays) - 1)]
                 self._report(

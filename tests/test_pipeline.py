@@ -1,6 +1,6 @@
 """Where does a request go? Each rule of the pipeline with the row that breaks it; no I/O, no clock."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import assert_never
 
 import pytest
@@ -24,6 +24,7 @@ from mesh_gateway.routing.fields import FieldSection
 from mesh_gateway.routing.head import RequestHead
 from mesh_gateway.routing.health import HealthTable
 from mesh_gateway.routing.limits import RateLimiter
+from mesh_gateway.routing.redirect import Redirect
 from mesh_gateway.routing.resolution import CacheState, Resolution, Standing
 from mesh_gateway.routing.routes import Route, RouteSet, Scheme
 from mesh_gateway.routing.verdicts import Failure
@@ -60,7 +61,7 @@ def outcome(decision: Reply | Forward | NeedsRoutes) -> str:
     """One word for a decision."""
     match decision:
         case Reply(answer):
-            return str(answer.value)
+            return answer.location if isinstance(answer, Redirect) else str(answer.value)
         case Forward():
             return "forward"
         case NeedsRoutes(visit):
@@ -336,3 +337,35 @@ def test_a_trace_names_each_route_that_was_tried(way: str) -> None:
 )
 def test_an_endpoint_is_written_as_in_a_url(address: str, expected: str) -> None:
     assert Candidate("alice", "agent", Scheme.HTTPS, address, 443, ALICE).endpoint == expected
+
+
+# From http to https.
+
+REDIRECTING = (("https_redirect", "on"), ("ssl_port", "8443"), *TRUSTING)
+OVER_HTTPS, OVER_HTTP = ("X-Forwarded-Proto: https",), ("X-Forwarded-Proto: http",)
+HERE = "https://alice.nsl.sh:8443"
+REDIRECTS = {
+    "a covered name": Row(f"{HERE}/", settings=REDIRECTING),
+    "not set": Row("routes of alice", settings=TRUSTING),
+    "over https already": Row("routes of alice", at=arrival(covers=True), settings=REDIRECTING),
+    "no certificate covers it": Row("routes of bob", host="bob.nsl.sh", settings=REDIRECTING),
+    "http's port is left behind": Row(
+        f"{HERE}/a?b", request_line="POST /a?b HTTP/1.1", host=f"{ALICE}:8080", settings=REDIRECTING
+    ),
+    "a challenge": Row(
+        "routes of alice", request_line="GET /.well-known/acme-challenge/x HTTP/1.1", settings=REDIRECTING
+    ),
+    "health": Row("/_health", request_line="GET /_health HTTP/1.1", settings=REDIRECTING),
+    "an edge says https": Row("routes of alice", OVER_HTTPS, at=EDGE, settings=REDIRECTING),
+    "an edge says http": Row("https://bob.nsl.sh/", OVER_HTTP, host="bob.nsl.sh", at=EDGE, settings=REDIRECTING),
+    "a stranger says https": Row(f"{HERE}/", OVER_HTTPS, settings=REDIRECTING),
+    "a foreign name": Row("FOREIGN_HOST", host="evil.org", settings=REDIRECTING),
+    "https is off": Row("routes of alice", settings=(("https_redirect", "on"), ("ssl_port", "off"))),
+}
+
+
+@pytest.mark.parametrize("row", REDIRECTS.values(), ids=REDIRECTS)
+def test_http_is_sent_to_https_where_it_is_served(row: Row) -> None:
+    own = replace(brain(**dict(row.settings)), has_certificate=lambda host: host == ALICE)
+    head = http1(*row.lines, request_line=row.request_line, host=row.host)
+    assert outcome(own.admit(head, row.at, now=NOW)) == row.expected

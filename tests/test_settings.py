@@ -156,7 +156,7 @@ WRONG = {
     "half a port": ("SSL_PORT", "44.3", f"{_PORT}, or off"),
     "everybody's admin listener": ("ADMIN_ADDRESS", "", "an IP address"),
     "host bits": ("TRUSTED_PROXIES", "10.0.0.1/8", f"{_NETWORKS} (10.0.0.1/8 has host bits set)"),
-    "a folder outside": ("DEFAULT_CERTIFICATE", "../a", "the name of a folder in CERT_DIR, or nothing"),
+    "a folder outside": ("DEFAULT_CERTIFICATE", "../a", "the name of a certificate in CERT_DIR, or nothing"),
     "no folder": ("CERT_DIR", "", "a folder"),
     "no time": ("CACHE_TTL", "0", _DURATION),
     "less than no time": ("CACHE_TTL", "-1", _DURATION),

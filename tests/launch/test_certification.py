@@ -52,6 +52,12 @@ async def test_what_ends_is_started_again_after_a_longer_and_longer_pause(tmp_pa
     assert not any(map(is_alive, starts(tmp_path)))
 
 
+async def test_a_wrong_setting_is_no_reason_to_try_again(tmp_path: Path) -> None:
+    said: list[str] = []
+    await asyncio.wait_for(Certification(a_program(tmp_path, "raise SystemExit(2)"), said.append).run(), 10)
+    assert len(starts(tmp_path)) == len(said) == 1
+
+
 async def test_it_is_told_to_end_and_ends_by_itself(tmp_path: Path) -> None:
     text = (
         "import signal, time\n"

@@ -1,10 +1,11 @@
 """Who vouches for whom? A certification authority of the test's own, for clients, gateway and upstreams."""
 
 import ssl
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import trustme
+from cryptography import x509
 
 
 class Authority:
@@ -30,6 +31,22 @@ class Authority:
         leaf = self._ca.issue_cert(*names)
         (place / "privkey.pem").write_bytes(leaf.private_key_pem.bytes())
         (place / "fullchain.pem").write_bytes(b"".join(blob.bytes() for blob in leaf.cert_chain_pems))
+
+    def renew(self, place: Path, *names: str) -> int:
+        """A new pair behind the link `place`, swapped by one rename as the certificate program does; its serial."""
+        begin = datetime.now(UTC) - timedelta(hours=1)
+        leaf = self._ca.issue_cert(*names, not_before=begin, not_after=begin + timedelta(days=60))
+        chain = b"".join(blob.bytes() for blob in leaf.cert_chain_pems)
+        serial = x509.load_pem_x509_certificate(chain).serial_number
+        generation = place.parent.parent / "archive" / place.name / f"{serial:x}"
+        generation.mkdir(parents=True)
+        (generation / "privkey.pem").write_bytes(leaf.private_key_pem.bytes())
+        (generation / "fullchain.pem").write_bytes(chain)
+        place.parent.mkdir(exist_ok=True)
+        beside = place.with_name(f".{place.name}")
+        beside.symlink_to(generation)
+        beside.rename(place)
+        return serial
 
     def serving(
         self,

@@ -1,0 +1,94 @@
+"""Who signs? A CA with our account there, opened when it is first needed: the Issuer of the real world."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from acme_client.account import Account, Applicant, NetworkFor, account_folder, open_account, roll_key
+from acme_client.authorization import Stands
+from acme_client.directories import is_staging, staging_of
+from acme_client.errors import AcmeError, ErrorKind
+from acme_client.issuer import Order, RenewalAdvice, Signed
+from acme_client.order import OrderRequest, issue
+from acme_client.proofs import Clock, Prover, Wait
+from acme_client.renewal_info import renewal_advice
+from acme_client.revocation import RevocationReason, revoke
+from acme_client.settings import KeyType
+
+CheckCaa = Callable[[Sequence[str], Sequence[str], str | None], None]
+"""Names, the CA's own names, the account; raises AcmeError (CAA) when a record forbids it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What is the same for all orders."""
+
+    key_type: KeyType = KeyType.EC256
+    profile: str | None = None
+    preferred_chain: str | None = None
+
+
+@dataclass(slots=True)
+class Authority:
+    """One CA. Its mutable state is the account once it is open."""
+
+    directory: str
+    accounts: Path
+    """The folder of all accounts."""
+    applicant: Applicant
+    wishes: Wishes
+    prover: Prover
+    check_caa: CheckCaa
+    network_for: NetworkFor
+    clock: Clock
+    wait: Wait
+    stands: Stands = lambda *_: False
+    """Whether a record of dns-persist-01 is set."""
+    _account: Account | None = field(default=None, repr=False)
+
+    @property
+    def is_staging(self) -> bool:
+        return is_staging(self.directory)
+
+    def account(self) -> Account:
+        """Raises AcmeError when it cannot be opened."""
+        if self._account is None:
+            self._account = open_account(self.directory, self._folder, self.applicant, self.network_for)
+        return self._account
+
+    def issue(self, order: Order) -> Signed:
+        account = self.account()
+        self.check_caa(order.names, account.caa_identities, account.uri)
+        wishes = self.wishes
+        request = OrderRequest(order.names, wishes.key_type, wishes.profile, wishes.preferred_chain, order.replaces)
+        try:
+            issued = issue(account, request, self.prover, stands=self.stands)
+        except AcmeError as error:
+            if error.kind is ErrorKind.ACCOUNT:
+                self._account = None  # looked for again next time
+            raise
+        return Signed(issued.chain_pem, issued.key_pem, issued.certificate_id)
+
+    def advice(self, certificate_id: str) -> RenewalAdvice | None:
+        account = self.account()
+        return renewal_advice(account.directory, account.network, certificate_id)
+
+    def rehearsal(self) -> "Authority | None":
+        staging = staging_of(self.directory)
+        if staging is None:
+            return None
+        # A persistent record names one account, and that on the staging is another one.
+        return replace(self, directory=staging, stands=lambda *_: False, _account=None)
+
+    def revoke(self, chain_pem: bytes, reason: RevocationReason) -> None:
+        """Takes back a certificate; raises AcmeError."""
+        revoke(self.account(), chain_pem, reason)
+
+    def roll_key(self) -> None:
+        """Gives the account a new key; raises AcmeError."""
+        roll_key(self.account(), self._folder)
+        self._account = None
+
+    @property
+    def _folder(self) -> Path:
+        return account_folder(self.accounts, self.directory)

@@ -1,0 +1,106 @@
+"""After a failure: when may the next attempt be, and with which CA? Pure; what it rests on is kept in the record."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from acme_client.errors import REMEDIES, AcmeError, ErrorKind
+from acme_client.renewal import Reason
+
+REPEATED = 3
+"""From so many failures in a row there is at most one attempt an hour, whatever the kind."""
+AN_HOUR = timedelta(hours=1)
+LONGEST = timedelta(days=1)
+"""Doubling ends here."""
+LONGEST_ASKED = timedelta(days=8)
+"""A Retry-After is honoured up to here: the longest limit of a CA counts a week."""
+
+REHEARSED = frozenset(
+    {
+        ErrorKind.CAA,
+        ErrorKind.CHALLENGE_FAILED,
+        ErrorKind.DNS_CREDENTIALS,
+        ErrorKind.DNS_PROVIDER,
+        ErrorKind.IDENTIFIER_REJECTED,
+        ErrorKind.ORDER_FAILED,
+        ErrorKind.PROPAGATION,
+    }
+)
+"""After these a staging CA shows whether the fault is mended, and no limit that matters is eaten."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setback:
+    """What the failures in a row with one CA come to."""
+
+    kind: ErrorKind
+    message: str
+    at: datetime
+    failures: int
+    until: datetime
+    """No attempt with this CA before."""
+
+    @property
+    def is_lasting(self) -> bool:
+        """Whether this CA will not be asked again within the hour, which is when the next one gets its turn."""
+        return self.until - self.at >= AN_HOUR
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """Try now."""
+
+    directory: str
+    is_rehearsed: bool
+    """Whether the CA's staging, where it has one, is tried first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Do not try before."""
+
+    until: datetime
+
+
+def after(error: AcmeError, before: Setback | None, now: datetime) -> Setback:
+    """The setback that follows from one more failure with the same CA."""
+    failures = (before.failures if before else 0) + 1
+    return Setback(error.kind, str(error), now, failures, now + pause(error.kind, failures, error.retry_after))
+
+
+def pause(kind: ErrorKind, failures: int, retry_after: timedelta | None = None) -> timedelta:
+    """The time until the next attempt: the kind's own, doubled with each further failure, at least what the CA asked for."""
+    own = REMEDIES[kind].pause
+    doubled = min(own * (1 << min(max(failures - 1, 0), 12)), max(LONGEST, own))
+    least = AN_HOUR if failures >= REPEATED else timedelta()
+    asked = min(retry_after or timedelta(), LONGEST_ASKED)
+    return max(doubled, least, asked)
+
+
+def breather(reason: Reason, last_success: datetime, life: timedelta) -> datetime:
+    """No renewal for its age before, however old a new certificate looks: the clock may be wrong, and orders are few.
+
+    What the CA suggests itself waits an hour only: it may be about to revoke.
+    """
+    return last_success + (AN_HOUR if reason is Reason.ARI else max(AN_HOUR, life / 20))
+
+
+def plan(directories: Sequence[str], setbacks: Mapping[str, Setback], now: datetime) -> Attempt | Wait:
+    """The first CA of the list that may be tried now; a later one only when those before it stay down.
+
+    A failure that no other CA could mend (the zone, the store) holds all of them up.
+    """
+    until = []
+    for directory in directories:
+        setback = setbacks.get(directory)
+        if setback is None or _is_over(setback, now):
+            return Attempt(directory, is_rehearsed=setback is not None and setback.kind in REHEARSED)
+        if not REMEDIES[setback.kind].another_ca_may_help or not setback.is_lasting:
+            return Wait(setback.until)
+        until.append(setback.until)
+    return Wait(min(until, default=now))
+
+
+def _is_over(setback: Setback, now: datetime) -> bool:
+    # A clock that was set back behind the failure would hold an attempt up for as long as it was wrong.
+    return now >= setback.until or now < setback.at - AN_HOUR

@@ -1,0 +1,168 @@
+"""How are records kept? One JSON file for each certificate, which `status` shows and the gateway exports."""
+
+import contextlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from acme_client.backoff import Setback
+from acme_client.errors import AcmeError, ErrorKind
+from acme_client.private_file import write_private
+from acme_client.record import LastError, Record, shorten
+from acme_client.renewal import Span, Suggestion
+
+VERSION = 1
+MOST_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """The folder of records."""
+
+    folder: Path
+
+    def path(self, name: str) -> Path:
+        return self.folder / f"{name}.json"
+
+    def load(self, name: str) -> Record:
+        """The record, or an empty one where there is none or none that can be read: nothing in it is worth a standstill.
+
+        Raises AcmeError (STORE) when the file is there but cannot be opened.
+        """
+        path = self.path(name)
+        try:
+            with path.open("rb") as file:
+                return from_json(name, file.read(MOST_BYTES))
+        except FileNotFoundError:
+            return Record(name)
+        except OSError as error:
+            raise AcmeError(ErrorKind.STORE, f"{path} cannot be read: {error.strerror}") from error
+
+    def save(self, record: Record) -> None:
+        """Replaces the file whole; raises AcmeError (STORE)."""
+        path = self.path(record.name)
+        try:
+            write_private(path, to_json(record))
+        except OSError as error:
+            raise AcmeError(ErrorKind.STORE, f"{path} cannot be written: {error.strerror}") from error
+
+
+def to_json(record: Record) -> bytes:
+    """The file's content, schema version 1. Times are UTC (RFC 3339)."""
+    error, last = record.last_error, max(record.setbacks.values(), key=lambda setback: setback.until, default=None)
+    held_up = None if last is None else last.until
+    content = {
+        "version": VERSION,
+        "name": record.name,
+        "names": list(record.names),
+        "directory": record.directory,
+        "profile": record.profile,
+        "issuer": record.issuer,
+        "serial": record.serial,
+        "not_before": _text(record.not_before),
+        "not_after": _text(record.not_after),
+        "generation": record.generation,
+        "certificate_id": record.certificate_id,
+        "renew_at": _text(record.renew_at),
+        "renew_reason": record.renew_reason,
+        "ari": _suggestion_json(record.suggestion) if record.suggestion else None,
+        "last_success": _text(record.last_success),
+        "last_attempt": _text(record.last_attempt),
+        "last_error": {"kind": error.kind, "message": error.message, "at": _text(error.at)} if error else None,
+        "failures": record.failures_in_a_row,
+        "not_before_next_attempt": _text(held_up),
+        "setbacks": {directory: _setback_json(setback) for directory, setback in record.setbacks.items()},
+        "renewals": {"success": record.successes, "failure": record.failures},
+        "jitter": record.jitter,
+        "cut_off": record.cut_off,
+        "revoked_serial": record.revoked_serial,
+    }
+    return json.dumps(content, indent=1).encode() + b"\n"
+
+
+def from_json(name: str, content: bytes) -> Record:
+    """The record that `to_json` wrote; an empty one for what cannot be understood."""
+    with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return _read(name, json.loads(content))
+    return Record(name)
+
+
+def _read(name: str, content: Any) -> Record:
+    if content["version"] != VERSION:
+        return Record(name)
+    error, ari = content["last_error"], content["ari"]
+    return Record(
+        name,
+        tuple(str(each) for each in content["names"]),
+        directory=content["directory"],
+        profile=content["profile"],
+        issuer=content["issuer"],
+        serial=content["serial"],
+        not_before=_time(content["not_before"]),
+        not_after=_time(content["not_after"]),
+        generation=content["generation"],
+        certificate_id=content["certificate_id"],
+        renew_at=_time(content["renew_at"]),
+        renew_reason=content["renew_reason"],
+        suggestion=_read_suggestion(ari) if ari else None,
+        last_success=_time(content["last_success"]),
+        last_attempt=_time(content["last_attempt"]),
+        last_error=LastError(error["kind"], error["message"], _moment(error["at"])) if error else None,
+        setbacks={str(directory): _read_setback(each) for directory, each in content["setbacks"].items()},
+        successes=int(content["renewals"]["success"]),
+        failures=int(content["renewals"]["failure"]),
+        jitter=content["jitter"],
+        cut_off=int(content["cut_off"]),
+        revoked_serial=content["revoked_serial"],
+    )
+
+
+def _suggestion_json(suggestion: Suggestion) -> dict[str, str | None]:
+    window = suggestion.window
+    return {
+        "start": _text(window.start) if window else None,
+        "end": _text(window.end) if window else None,
+        "chosen": _text(suggestion.chosen),
+        "fetched": _text(suggestion.fetched),
+        "retry_after": _text(suggestion.retry_after),
+        "explanation_url": suggestion.explanation_url,
+    }
+
+
+def _read_suggestion(ari: Mapping[str, Any]) -> Suggestion:
+    window = Span(_moment(ari["start"]), _moment(ari["end"])) if ari["start"] and ari["end"] else None
+    fetched, retry_after = _moment(ari["fetched"]), _moment(ari["retry_after"])
+    return Suggestion(window, _time(ari["chosen"]), fetched, retry_after, ari["explanation_url"])
+
+
+def _setback_json(setback: Setback) -> dict[str, Any]:
+    return {
+        "kind": setback.kind,
+        "message": shorten(setback.message),
+        "at": _text(setback.at),
+        "failures": setback.failures,
+        "until": _text(setback.until),
+    }
+
+
+def _read_setback(each: Mapping[str, Any]) -> Setback:
+    kind, failures = ErrorKind(each["kind"]), int(each["failures"])
+    return Setback(kind, str(each["message"]), _moment(each["at"]), failures, _moment(each["until"]))
+
+
+def _text(moment: datetime | None) -> str | None:
+    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z") if moment else None
+
+
+def _time(text: str | None) -> datetime | None:
+    return _moment(text) if text else None
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(text)
+    return moment

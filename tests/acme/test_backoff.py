@@ -1,0 +1,134 @@
+"""When may it be tried again after a failure, and with which CA?"""
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from acme_client.backoff import (
+    AN_HOUR,
+    LONGEST,
+    LONGEST_ASKED,
+    REHEARSED,
+    Attempt,
+    Setback,
+    Wait,
+    after,
+    breather,
+    pause,
+    plan,
+)
+from acme_client.errors import REMEDIES, AcmeError, ErrorKind
+from acme_client.renewal import Reason
+from tests.acme.rig.calendar import TODAY
+
+FIRST, SECOND = "https://first.test/", "https://second.test/"
+
+
+def minutes(number: float) -> timedelta:
+    return timedelta(minutes=number)
+
+
+@pytest.mark.parametrize(
+    ("kind", "failures", "asked", "expected"),
+    [
+        (ErrorKind.CA_UNREACHABLE, 1, None, minutes(10)),
+        (ErrorKind.CA_UNREACHABLE, 2, None, minutes(20)),
+        (ErrorKind.CA_UNREACHABLE, 3, None, AN_HOUR),
+        (ErrorKind.CA_UNREACHABLE, 4, None, minutes(80)),
+        (ErrorKind.CA_UNREACHABLE, 50, None, LONGEST),
+        (ErrorKind.LOCKED, 3, None, AN_HOUR),
+        (ErrorKind.IDENTIFIER_REJECTED, 1, None, timedelta(hours=12)),
+        (ErrorKind.IDENTIFIER_REJECTED, 9, None, LONGEST),
+        (ErrorKind.RATE_LIMITED, 1, timedelta(hours=34), timedelta(hours=34)),
+        (ErrorKind.RATE_LIMITED, 1, minutes(1), AN_HOUR),
+        (ErrorKind.RATE_LIMITED, 1, timedelta(days=3650), LONGEST_ASKED),
+    ],
+    ids=[
+        "first", "doubled", "third: an hour at least", "doubled on", "a day at most", "never more often than hourly",
+        "own pause", "doubled to the day", "what the CA asked for", "asked for less than its own", "asked for ten years",
+    ],
+)  # fmt: skip
+def test_pause(kind: ErrorKind, failures: int, asked: timedelta | None, expected: timedelta) -> None:
+    assert pause(kind, failures, asked) == expected
+
+
+@given(st.sampled_from(ErrorKind), st.integers(1, 10_000), st.none() | st.timedeltas())
+def test_a_pause_grows_and_stays_in_bounds(kind: ErrorKind, failures: int, asked: timedelta | None) -> None:
+    this, following = pause(kind, failures, asked), pause(kind, failures + 1, asked)
+    assert REMEDIES[kind].pause <= this <= following <= max(LONGEST, LONGEST_ASKED)
+
+
+def test_failures_in_a_row_are_counted_whatever_their_kind() -> None:
+    first = after(AcmeError(ErrorKind.CAA, "no"), None, TODAY)
+    second = after(AcmeError(ErrorKind.CA_UNREACHABLE, "gone"), first, TODAY + AN_HOUR)
+    assert (first.failures, second.failures) == (1, 2)
+    assert second == Setback(ErrorKind.CA_UNREACHABLE, "gone", TODAY + AN_HOUR, 2, TODAY + AN_HOUR + minutes(20))
+
+
+def setback(kind: ErrorKind, *, failures: int = 1, ago: timedelta = timedelta()) -> Setback:
+    at = TODAY - ago
+    return Setback(kind, "it failed", at, failures, at + pause(kind, failures))
+
+
+UNREACHABLE, RATE, DNS = ErrorKind.CA_UNREACHABLE, ErrorKind.RATE_LIMITED, ErrorKind.DNS_CREDENTIALS
+
+
+@pytest.mark.parametrize(
+    ("setbacks", "expected"),
+    [
+        ({}, Attempt(FIRST, is_rehearsed=False)),
+        ({FIRST: setback(UNREACHABLE)}, Wait(TODAY + minutes(10))),
+        ({FIRST: setback(UNREACHABLE, ago=minutes(10))}, Attempt(FIRST, is_rehearsed=False)),
+        ({FIRST: setback(UNREACHABLE, failures=3)}, Attempt(SECOND, is_rehearsed=False)),
+        ({FIRST: setback(RATE)}, Attempt(SECOND, is_rehearsed=False)),
+        ({FIRST: setback(DNS)}, Wait(TODAY + AN_HOUR)),
+        ({FIRST: setback(DNS, failures=9)}, Wait(TODAY + LONGEST)),
+        ({FIRST: setback(DNS, ago=AN_HOUR)}, Attempt(FIRST, is_rehearsed=True)),
+        ({FIRST: setback(RATE, ago=AN_HOUR)}, Attempt(FIRST, is_rehearsed=False)),
+        ({FIRST: setback(RATE), SECOND: setback(UNREACHABLE)}, Wait(TODAY + minutes(10))),
+        ({FIRST: setback(RATE), SECOND: setback(RATE, failures=3)}, Wait(TODAY + AN_HOUR)),
+        ({FIRST: setback(RATE), SECOND: setback(DNS)}, Wait(TODAY + AN_HOUR)),
+        ({FIRST: setback(DNS, ago=timedelta(days=-30))}, Attempt(FIRST, is_rehearsed=True)),
+        ({"https://left.test/": setback(DNS)}, Attempt(FIRST, is_rehearsed=False)),
+    ],
+    ids=[
+        "nothing has failed",
+        "first is down for now: wait for it",
+        "first may be up again: try it",
+        "first stays down: second",
+        "first limits us: second",
+        "the zone is at fault: no CA would help",
+        "the zone stays at fault",
+        "the zone may be mended: staging first",
+        "a limit is over: no staging",
+        "both are down: the sooner",
+        "both limit us: the sooner",
+        "second fell over the zone",
+        "the failure is of the future: the clock was wrong",
+        "a CA that is not in the list any more says nothing",
+    ],
+)
+def test_plan(setbacks: dict[str, Setback], expected: Attempt | Wait) -> None:
+    assert plan((FIRST, SECOND), setbacks, TODAY) == expected
+
+
+@pytest.mark.parametrize("kind", sorted(REHEARSED))
+def test_what_is_rehearsed_is_the_fault_of_names_or_zone(kind: ErrorKind) -> None:
+    over = setback(kind, ago=timedelta(days=2))
+    assert plan((FIRST,), {FIRST: over}, TODAY) == Attempt(FIRST, is_rehearsed=True)
+
+
+@pytest.mark.parametrize(
+    ("reason", "days", "expected"),
+    [
+        (Reason.EMERGENCY, 90, timedelta(days=4.5)),
+        (Reason.LIFETIME, 6, timedelta(hours=7.2)),
+        (Reason.EMERGENCY, 0.5, AN_HOUR),
+        (Reason.ARI, 90, AN_HOUR),
+    ],
+    ids=["a twentieth of its life", "of a short life", "an hour at least", "the CA's wish: an hour"],
+)
+def test_breather(reason: Reason, days: float, expected: timedelta) -> None:
+    assert breather(reason, TODAY, timedelta(days=days)) == TODAY + expected

@@ -1,0 +1,118 @@
+"""Does what is remembered survive, and does a bad file cost nothing but its memory?"""
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from acme_client.backoff import Setback, after
+from acme_client.errors import AcmeError, ErrorKind
+from acme_client.pair import Leaf
+from acme_client.record import LastError, Record, failed, succeeded
+from acme_client.records import Records, from_json, to_json
+from acme_client.renewal import Span, Suggestion
+from tests.acme.rig.calendar import TODAY
+
+CA = "https://ca.test/directory"
+LATER = TODAY + timedelta(days=60)
+FULL = Record(
+    "example.com",
+    ("example.com", "*.example.com"),
+    directory=CA,
+    profile="tlsserver",
+    issuer="R3",
+    serial="2a",
+    not_before=TODAY,
+    not_after=LATER,
+    generation="20260301T120000Z-0000002a",
+    certificate_id="a.b",
+    renew_at=LATER,
+    renew_reason="ari",
+    suggestion=Suggestion(Span(TODAY, LATER), TODAY, TODAY, LATER, "https://ca.test/why"),
+    last_success=TODAY,
+    last_attempt=TODAY,
+    last_error=LastError("caa", "not allowed", TODAY),
+    setbacks={CA: Setback(ErrorKind.CAA, "not allowed", TODAY, 2, LATER)},
+    successes=3,
+    failures=1,
+    jitter=0.42,
+    cut_off=1,
+)
+
+
+@pytest.mark.parametrize(
+    "record",
+    [FULL, Record("example.com"), replace(FULL, suggestion=Suggestion(None, None, TODAY, LATER))],
+    ids=["full", "empty", "no window"],
+)
+def test_a_record_comes_back_as_it_was(record: Record, tmp_path: Path) -> None:
+    records = Records(tmp_path / "state")
+    records.save(record)
+    assert records.load("example.com") == record
+    assert records.path("example.com").stat().st_mode & 0o777 == 0o600
+
+
+def test_the_file_has_the_keys_that_the_gateway_reads() -> None:
+    content = json.loads(to_json(FULL))
+    assert list(content) == [
+        "version", "name", "names", "directory", "profile", "issuer", "serial", "not_before", "not_after", "generation",
+        "certificate_id", "renew_at", "renew_reason", "ari", "last_success", "last_attempt", "last_error", "failures",
+        "not_before_next_attempt", "setbacks", "renewals", "jitter", "cut_off",
+        "revoked_serial",
+    ]  # fmt: skip
+    assert (content["version"], content["not_after"]) == (1, "2026-04-30T12:00:00Z")
+    assert content["renewals"] == {"success": 3, "failure": 1}
+    assert content["last_error"] == {"kind": "caa", "message": "not allowed", "at": "2026-03-01T12:00:00Z"}
+    assert (content["failures"], content["not_before_next_attempt"]) == (2, "2026-04-30T12:00:00Z")
+    assert sorted(content["ari"]) == ["chosen", "end", "explanation_url", "fetched", "retry_after", "start"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b"\xff\xfe",
+        b'{"version": 2}',
+        b'{"version": 1}',
+        b"[" * 100_000,
+        to_json(FULL).replace(b'"2a"', b"42").replace(b"2026-04-30T12:00:00Z", b"soon"),
+        to_json(FULL).replace(b"12:00:00Z", b"12:00:00"),
+        to_json(FULL).replace(b'"caa"', b'"of next year"'),
+    ],
+    ids=["empty", "cut", "list", "null", "binary", "newer", "bare", "deep", "no time", "no zone", "unknown kind"],
+)
+def test_what_cannot_be_understood_is_forgotten(content: bytes) -> None:
+    assert from_json("example.com", content) == Record("example.com")
+
+
+def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "state").write_text("a file where a folder should be")
+    records = Records(tmp_path / "state")
+    with pytest.raises(AcmeError, match="cannot be written") as caught:
+        records.save(FULL)
+    assert caught.value.kind is ErrorKind.STORE
+    with pytest.raises(AcmeError, match="cannot be read"):
+        records.load("example.com")
+
+
+def test_failures_are_remembered_until_a_success() -> None:
+    error = AcmeError(ErrorKind.CAA, "first line\nsecond " + "x" * 5000)
+    record = failed(Record("a.b", cut_off=1), CA, after(error, None, TODAY))
+    record = failed(record, CA, after(error, record.setbacks[CA], TODAY))
+    assert (record.failures, record.failures_in_a_row, record.cut_off) == (2, 2, 0)
+    assert record.renew_reason == "backoff"
+    assert record.last_error is not None
+    assert len(record.last_error.message) == 2000
+    assert "\n" not in record.last_error.message
+
+
+def test_a_success_forgets_them() -> None:
+    leaf = Leaf(("a.b",), "R3", "ff", TODAY, LATER)
+    record = succeeded(replace(FULL, failures=4), leaf, LATER, generation="g", certificate_id=None)
+    assert (record.setbacks, record.last_error, record.suggestion, record.cut_off) == ({}, None, None, 0)
+    assert (record.successes, record.failures, record.serial) == (4, 4, leaf.serial)

@@ -1,0 +1,46 @@
+"""Is a certificate taken back? With a real Pebble."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from acme_client.account import Account
+from acme_client.errors import AcmeError, ErrorKind
+from acme_client.order import OrderRequest, issue
+from acme_client.revocation import RevocationReason, revoke
+from tests.acme.rig.laboratory import Laboratory, laboratory
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laboratory]:
+    with laboratory(tmp_path_factory.mktemp("lab")) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def account(lab: Laboratory, tmp_path_factory: pytest.TempPathFactory) -> Account:
+    return lab.account(tmp_path_factory.mktemp("account"))
+
+
+@pytest.mark.parametrize("reason", RevocationReason)
+def test_a_certificate_is_revoked_once(lab: Laboratory, account: Account, reason: RevocationReason) -> None:
+    issued = issue(account, OrderRequest(("example.com",)), lab.records)
+    assert lab.pebble.status_of(issued.leaf.serial) == "Valid"
+    assert revoke(account, issued.chain_pem, reason)
+    assert lab.pebble.status_of(issued.leaf.serial) == "Revoked"
+    assert not revoke(account, issued.chain_pem, reason)
+
+
+def test_the_certificate_of_another_account_stays(lab: Laboratory, account: Account, tmp_path: Path) -> None:
+    issued = issue(account, OrderRequest(("example.com",)), lab.records)
+    with pytest.raises(AcmeError) as caught:
+        revoke(lab.account(tmp_path), issued.chain_pem, RevocationReason.UNSPECIFIED)
+    assert caught.value.kind is ErrorKind.ACCOUNT
+    assert lab.pebble.status_of(issued.leaf.serial) == "Valid"
+
+
+def test_what_is_no_certificate_is_not_sent(account: Account) -> None:
+    with pytest.raises(AcmeError, match="no certificate") as caught:
+        revoke(account, b"nothing", RevocationReason.UNSPECIFIED)
+    assert caught.value.kind is ErrorKind.BAD_CERTIFICATE
