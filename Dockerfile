@@ -12,12 +12,13 @@ COPY LICENSE ./
 COPY launch ./launch
 COPY demo ./demo
 COPY addons ./addons
+COPY acme_client ./acme_client
 # The image may run on a read-only root: what can be compiled is compiled now.
-RUN .venv/bin/python -m compileall -q launch demo addons
+RUN .venv/bin/python -m compileall -q launch demo addons acme_client
 
 FROM python:${PYTHON_VERSION}-slim-bookworm
-# Numbers, because Kubernetes' runAsNonRoot cannot look names up. It owns nothing but its state.
-RUN install -d -m 700 -o 10001 -g 10001 /state && install -d -m 755 /certificates
+# Numbers, because Kubernetes' runAsNonRoot cannot look names up. It owns nothing but its state and its certificates.
+RUN install -d -m 700 -o 10001 -g 10001 /state /certificates
 COPY --from=build /app /app
 # No LISTEN_ADDRESS is every address: in a container the demo, too, is asked from outside.
 ENV PYTHONPATH=/app:/app/addons \

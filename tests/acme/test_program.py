@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -20,16 +20,10 @@ from acme_client.pair import Leaf
 from acme_client.private_file import UNFINISHED
 from acme_client.store import Store
 from tests.acme.rig.bind import Bind
-from tests.acme.rig.pebble import BLOCKED, Pebble, pebble
+from tests.acme.rig.pebble import BLOCKED, Pebble
 
 ROOT = Path(__file__).parent.parent.parent
 SECONDS = 60
-
-
-@pytest.fixture(scope="module")
-def ca(named: Bind, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pebble]:
-    with pebble(tmp_path_factory.mktemp("ca"), str(named.primary)) as rig:
-        yield rig
 
 
 class Program:
