@@ -222,6 +222,7 @@ async def test_the_page_offers_the_commands(scene: Scene) -> None:
         "gateway.health",
         "gateway.tap",
         "gateway.untap",
+        "gateway.certificates",
     }
     await scene.ask("heidi.example.com", "/failed-over")
     told = await scene.page.evaluate(_call("POST", "/commands/gateway.health", {"arguments": []}))

