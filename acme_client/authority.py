@@ -7,7 +7,6 @@ from pathlib import Path
 from acme_client.account import Account, Applicant, NetworkFor, account_folder, open_account, roll_key
 from acme_client.authorization import Stands
 from acme_client.directories import is_staging, staging_of
-from acme_client.errors import AcmeError, ErrorKind
 from acme_client.issuer import Order, RenewalAdvice, Signed
 from acme_client.order import OrderRequest, issue
 from acme_client.proofs import Clock, Prover, Wait
@@ -57,16 +56,12 @@ class Authority:
         return self._account
 
     def issue(self, order: Order) -> Signed:
+        self._account = None  # orders are rare, and another process may have changed the key meanwhile
         account = self.account()
         self.check_caa(order.names, account.caa_identities, account.uri)
         wishes = self.wishes
         request = OrderRequest(order.names, wishes.key_type, wishes.profile, wishes.preferred_chain, order.replaces)
-        try:
-            issued = issue(account, request, self.prover, stands=self.stands)
-        except AcmeError as error:
-            if error.kind is ErrorKind.ACCOUNT:
-                self._account = None  # looked for again next time
-            raise
+        issued = issue(account, request, self.prover, stands=self.stands)
         return Signed(issued.chain_pem, issued.key_pem, issued.certificate_id)
 
     def advice(self, certificate_id: str) -> RenewalAdvice | None:

@@ -52,7 +52,7 @@ def test_one_account_serves_all_orders(lab: Laboratory, authority: Authority) ->
         assert read_pair(signed.chain_pem, signed.key_pem).names == NAMES
         assert signed.certificate_id
     assert len(lab.shim.payloads("order-plz")) == 2
-    assert [sent.get("onlyReturnExisting") for sent in lab.shim.payloads("sign-me-up")] == [True, None]
+    assert [sent.get("onlyReturnExisting") for sent in lab.shim.payloads("sign-me-up")] == [True, None, True]
 
 
 def test_caa_is_looked_at_before_anything_is_ordered(lab: Laboratory, tmp_path: Path) -> None:
@@ -71,7 +71,15 @@ def test_an_account_that_the_ca_does_not_know_any_more_is_looked_for_again(
     with pytest.raises(AcmeError, match="who are you"):
         authority.issue(Order(NAMES))
     assert authority.issue(Order(NAMES)).chain_pem
-    assert len([sent for sent in lab.shim.payloads("sign-me-up") if "onlyReturnExisting" in sent]) == 2
+    assert len([sent for sent in lab.shim.payloads("sign-me-up") if "onlyReturnExisting" in sent]) == 3
+
+
+def test_after_a_change_of_keys_by_another_process_orders_go_on(
+    lab: Laboratory, authority: Authority, tmp_path: Path
+) -> None:
+    assert authority.issue(Order(NAMES)).chain_pem
+    authority_at(lab, tmp_path, lab.shim.directory).roll_key()
+    assert authority.issue(Order(NAMES)).chain_pem
 
 
 def test_after_a_change_of_keys_orders_go_on(authority: Authority) -> None:
