@@ -11,6 +11,7 @@ import time
 from asyncio.subprocess import DEVNULL, Process
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 
 from launch.programs import LEAKS, ROOT, Program
 from launch.restarts import DELAYS, STEADY_SECONDS, shell_status
@@ -21,6 +22,10 @@ PATIENCE_SECONDS = 10.0
 """What it gets to remove its DNS records and end."""
 LONGEST_DELAY_SECONDS = 300.0
 """Between two starts: what fails at its start each time, as for a wrong setting, must not fill the log."""
+HEARS_AFTER_SECONDS = 1.0
+"""Between two questions whether a program that has just started listens to signals yet."""
+MOST_QUESTIONS = 60
+"""After a minute it is left alone: it looked when it started."""
 
 
 def certificate_program(environment: Mapping[str, str], leash: Sequence[str]) -> Program:
@@ -38,6 +43,7 @@ class Certification:
         self._report = report
         self._delays = (*delays, LONGEST_DELAY_SECONDS)
         self._process: Process | None = None
+        self._asking: asyncio.TimerHandle | None = None
 
     async def run(self) -> None:
         """Keep it running unless a setting is wrong, until this is cancelled; then it is told to end (SIGTERM), and killed where it does not."""
@@ -60,6 +66,30 @@ class Certification:
         finally:
             await self._end()
 
+    def look_now(self) -> None:
+        """Wake the program (SIGHUP), or do so as soon as it listens: before, the signal would end it.
+
+        One that is not running looks when it starts.
+        """
+        self._forget_to_wake()
+        self._wake(MOST_QUESTIONS)
+
+    def _wake(self, questions: int) -> None:
+        self._asking = None
+        process = self._process
+        if process is None or process.returncode is not None:
+            return
+        if _catches(process.pid, signal.SIGHUP):
+            with suppress(ProcessLookupError):
+                process.send_signal(signal.SIGHUP)
+        elif questions > 1:
+            self._asking = asyncio.get_running_loop().call_later(HEARS_AFTER_SECONDS, self._wake, questions - 1)
+
+    def _forget_to_wake(self) -> None:
+        if self._asking:
+            self._asking.cancel()
+            self._asking = None
+
     async def _run_once(self) -> int:
         # Its words go where ours go; standard output belongs to the access log. A group of its own: the terminal's
         # Ctrl-C reaches it through us.
@@ -69,6 +99,7 @@ class Certification:
         return await self._process.wait()
 
     async def _end(self) -> None:
+        self._forget_to_wake()
         process = self._process
         if process is None or process.returncode is not None:
             return
@@ -81,3 +112,13 @@ class Certification:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
+
+
+def _catches(pid: int, number: signal.Signals) -> bool:
+    """Whether a process has set up what it does on a signal (proc(5): `SigCgt` is a mask in hexadecimal)."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
+    except OSError:  # it has just ended
+        return False
+    mask = next((int(line.partition(":")[2], 16) for line in lines if line.startswith("SigCgt:")), 0)
+    return bool(mask >> (number - 1) & 1)

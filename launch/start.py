@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -61,10 +61,11 @@ async def _run(tool: Tool, options: Sequence[str], environment: Mapping[str, str
         if tool is Tool.WEB:
             ports.check(ports.Wish("WEB_PORT", "127.0.0.1", web_port(surroundings)))
         program = gateway(tool, options, surroundings, private, leash=find_leash())
-        supervisor = _supervisor(program, settings, private, workers=1 if tool is Tool.WEB else settings.workers)
+        workers = 1 if tool is Tool.WEB else settings.workers
+        certification = Certification(certificate_program(surroundings, find_leash()), say)
+        supervisor = _supervisor(program, settings, private, workers=workers, look_now=certification.look_now)
         beside = Tasks()
         if ports.obtains_certificates(settings) and not is_demo:
-            certification = Certification(certificate_program(surroundings, find_leash()), say)
             beside.start(certification.run(), name="certificates")
         beside.start(_announce(settings, program, surroundings, is_demo=is_demo), name="announcement")
         try:
@@ -73,7 +74,9 @@ async def _run(tool: Tool, options: Sequence[str], environment: Mapping[str, str
             await beside.close()
 
 
-def _supervisor(program: Program, settings: Settings, private: Path, *, workers: int | None) -> Supervisor:
+def _supervisor(
+    program: Program, settings: Settings, private: Path, *, workers: int | None, look_now: Callable[[], None]
+) -> Supervisor:
     """Places with their ports, which are taken now."""
     folder = private / "workers"
     folder.mkdir()
@@ -83,7 +86,7 @@ def _supervisor(program: Program, settings: Settings, private: Path, *, workers:
     listeners = [Listeners(lambda: (*ports.wishes(settings), *ports.https_wish(settings))) for _ in range(places)]
     for each in listeners:
         each.open()
-    return Supervisor([Place(yard, each) for each in listeners], yard)
+    return Supervisor([Place(yard, each) for each in listeners], yard, look_now)
 
 
 def _orders(tool: Tool, *, is_demo: bool) -> Mapping[signal.Signals, Order]:

@@ -7,7 +7,7 @@ successor, waits until that is ready and only then ends the first, and the image
 import asyncio
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum, auto, unique
 from typing import assert_never
 
@@ -45,7 +45,9 @@ def say(line: str) -> None:
 class Supervisor:
     """All places. Its own state is what it was asked for."""
 
-    def __init__(self, places: Sequence[Place], yard: Yard) -> None:
+    def __init__(self, places: Sequence[Place], yard: Yard, look_now: Callable[[], None] = lambda: None) -> None:
+        """`look_now` wakes what runs beside the workers."""
+        self._look_now = look_now
         self._places = places
         self._yard = yard
         self._is_ending = False
@@ -72,9 +74,11 @@ class Supervisor:
                 for place in self._places:
                     place.end(number)
             case Order.PASS_ON:
+                self._look_now()
                 for place in self._places:
                     place.send(number)
             case Order.RENEW:
+                self._look_now()
                 # Asked for again while it is under way: once more afterwards, however often.
                 self._renewals = min(self._renewals + 1, 2)
                 if self._renewals == 1:

@@ -358,6 +358,13 @@ REDIRECTS = {
     "health": Row("/_health", request_line="GET /_health HTTP/1.1", settings=REDIRECTING),
     "an edge says https": Row("routes of alice", OVER_HTTPS, at=EDGE, settings=REDIRECTING),
     "an edge says http": Row("https://bob.nsl.sh/", OVER_HTTP, host="bob.nsl.sh", at=EDGE, settings=REDIRECTING),
+    "an edge says nothing, no certificate covers the name": Row(
+        "routes of bob", host="bob.nsl.sh", at=EDGE, settings=REDIRECTING
+    ),
+    "an edge says nothing, a certificate covers the name": Row(f"{HERE}/", at=EDGE, settings=REDIRECTING),
+    "an edge says what is no scheme": Row(
+        "routes of bob", ("X-Forwarded-Proto: gopher",), host="bob.nsl.sh", at=EDGE, settings=REDIRECTING
+    ),
     "a stranger says https": Row(f"{HERE}/", OVER_HTTPS, settings=REDIRECTING),
     "a foreign name": Row("FOREIGN_HOST", host="evil.org", settings=REDIRECTING),
     "https is off": Row("routes of alice", settings=(("https_redirect", "on"), ("ssl_port", "off"))),

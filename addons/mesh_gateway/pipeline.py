@@ -279,10 +279,10 @@ class Brain:
         return None
 
     def _redirect(self, head: RequestHead, known: Introduction) -> Redirect | None:
-        """To https, where it is wanted and there: behind a trusted edge, whose port is the usual one, or here."""
+        """To https, where it is wanted and there: at a trusted edge that says `http`, by the usual port, or here."""
         if not self.settings.https_redirect or known.scheme == "https":
             return None
-        if known.client.trusted:
+        if public_scheme(head, known.client, spoken="") == "http":  # a peer that says nothing may have no https at all
             return to_https(known.name.host, head.target, port=HTTPS_PORT)
         if self.settings.ssl_port is None or not self.has_certificate(known.name.host):
             return None

@@ -75,6 +75,46 @@ async def test_it_is_told_to_end_and_ends_by_itself(tmp_path: Path) -> None:
     assert not is_alive(starts(tmp_path)[0])
 
 
+async def test_it_is_woken_as_soon_as_it_listens_and_never_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("launch.certification.HEARS_AFTER_SECONDS", 0.05)
+    text = (
+        "import os, signal, time\n"
+        f"while not os.path.exists({str(tmp_path / 'may listen')!r}): time.sleep(0.02)\n"
+        f"signal.signal(signal.SIGHUP, lambda *_: open({str(tmp_path / 'woken')!r}, 'a').write('w'))\n"
+        "while True: time.sleep(60)\n"
+    )
+    said: list[str] = []
+    certification = Certification(a_program(tmp_path, text), said.append)
+    certification.look_now()  # nothing runs yet
+    task = asyncio.get_running_loop().create_task(certification.run())
+    await eventually(lambda: len(starts(tmp_path)) == 1, "it runs")
+    certification.look_now()
+    certification.look_now()  # as one, while it does not listen
+    (tmp_path / "may listen").touch()
+    woken = tmp_path / "woken"
+    await eventually(lambda: woken.exists() and woken.read_text() == "w", "it is woken")
+    certification.look_now()
+    await eventually(lambda: woken.read_text() == "ww", "it is woken again")
+    assert (len(starts(tmp_path)), said) == (1, [])
+    task.cancel()
+    await asyncio.wait({task})
+    assert not is_alive(starts(tmp_path)[0])
+
+
+async def test_what_ends_before_it_listens_is_woken_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("launch.certification.HEARS_AFTER_SECONDS", 0.05)
+    certification = Certification(a_program(tmp_path, "import time\ntime.sleep(60)"), lambda _: None)
+    task = asyncio.get_running_loop().create_task(certification.run())
+    await eventually(lambda: len(starts(tmp_path)) == 1, "it runs")
+    certification.look_now()
+    assert certification._asking
+    task.cancel()
+    await asyncio.wait({task})
+    assert certification._asking is None
+
+
 async def test_what_does_not_end_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("launch.certification.PATIENCE_SECONDS", 0.2)
     text = (

@@ -230,3 +230,14 @@ def test_a_worker_gets_the_lowest_number_that_is_free() -> None:
     assert [numbers.take() for _ in range(3)] == [0, 1, 2]
     numbers.give_back(1)
     assert [numbers.take() for _ in range(2)] == [1, 3]
+
+
+@pytest.mark.parametrize(("order", "told"), [(Order.RENEW, 1), (Order.PASS_ON, 1), (Order.END, 0)])
+async def test_what_runs_beside_the_workers_is_woken_with_them(tmp_path: Path, order: Order, told: int) -> None:
+    (tmp_path / "workers").mkdir()
+    yard = Yard(Program(("true",), {}), tmp_path / "workers", 5, report=lambda _: None, is_single=True)
+    woken: list[None] = []
+    supervisor = Supervisor([], yard, lambda: woken.append(None))
+    supervisor.heed(signal.SIGHUP, order)
+    assert len(woken) == told
+    await yard.tasks.close()

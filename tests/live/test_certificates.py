@@ -194,6 +194,24 @@ async def test_a_name_without_a_certificate_gets_an_alert_and_nothing_else(
     assert (got[0], got[3:5], got[5], len(got)) == (0x15, b"\x00\x02", 2, 7)
 
 
+async def test_a_name_that_is_no_ascii_gets_an_alert_and_a_count_and_no_traceback(place: World) -> None:
+    async def failed() -> float:
+        return total(await place.gateway.metrics(), "gateway_tls_handshake_failures_total")
+
+    before, logged = await failed(), len(place.gateway.log)
+    odd = hello(ssl.TLSVersion.TLSv1_2, "a00.example.com").replace(b"a00.example.com", b"a\xff\xfe.example.com")
+    for _ in range(3):
+        reader, writer = await asyncio.open_connection(LOOPBACK, place.gateway.tls_port)
+        writer.write(odd)
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            got = await reader.read()
+        writer.close()
+        assert (got[0], got[3:5], got[5], len(got)) == (0x15, b"\x00\x02", 2, 7)
+    assert await failed() == before + 3
+    assert "Traceback" not in place.gateway.log[logged:]
+    assert "UnicodeDecodeError" not in place.gateway.log[logged:]
+
+
 async def test_a_name_that_no_certificate_covers_is_told_once(place: World) -> None:
     for _ in range(3):
         with pytest.raises((ssl.SSLError, ConnectionError)):

@@ -8,7 +8,14 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 from mesh_gateway.observe.certificate_metrics import CertificateMetrics
-from mesh_gateway.observe.renewals import LOOK_SECONDS, MOST_BYTES, Renewals, RenewalsFolder, parse_renewal
+from mesh_gateway.observe.renewals import (
+    LOOK_SECONDS,
+    MOST_BYTES,
+    MOST_COUNTED,
+    Renewals,
+    RenewalsFolder,
+    parse_renewal,
+)
 
 RECORD: dict[str, Any] = {
     "version": 1,
@@ -86,6 +93,11 @@ BAD = {
     "a negative count": content(failures=-1),
     "no count": content(renewals={"success": "three"}),
     "no object": content(renewals=3),
+    "a count that is no float": content(renewals={"success": 10**400}),
+    "a row of failures that is no float": content(failures=10**400),
+    "a count past the largest": content(failures=MOST_COUNTED + 1),
+    "a time before 1970": content(renew_at="0001-01-01T00:00:00+14:00"),
+    "a time past all years": content(renew_at="10000-01-01T00:00:00Z"),
     "too deep": b"[" * 100_000,
     "too large": content(names=["x" * MOST_BYTES]),
     "not UTF-8": b"\xff" * 9,

@@ -152,7 +152,52 @@ def test_the_certificate_issued_last_gets_a_name_that_several_cover(ca: trustme.
     assert found.name == "a-new"
 
 
+def issue_for(ca: trustme.CA, folder: Path, name: str, *, days_ago: int, ends: datetime) -> None:
+    leaf = ca.issue_cert(name, not_before=ends - timedelta(days=days_ago), not_after=ends)
+    folder.mkdir()
+    write(folder, chain=leaf.cert_chain_pems[0].bytes(), key=leaf.private_key_pem.bytes())
+
+
+@pytest.mark.parametrize("valid", ["www.example.com", "*.example.com"], ids=["the same name", "a wildcard"])
+def test_one_that_has_ended_gives_its_names_to_those_that_are_valid(ca: trustme.CA, tmp_path: Path, valid: str) -> None:
+    bench = Bench(tmp_path)
+    ends = bench.now.replace(microsecond=0) + timedelta(hours=1)
+    issue_for(ca, tmp_path / "long", valid, days_ago=90, ends=ends + timedelta(days=60))
+    issue_for(ca, tmp_path / "short", "www.example.com", days_ago=6, ends=ends)
+    issue_for(ca, tmp_path / "alone", "alone.org", days_ago=6, ends=ends)
+
+    def serving() -> tuple[bool, list[str]]:
+        found = bench.look()
+        chosen = (found.table.select("www.example.com"), found.table.select("alone.org"))
+        return found.changed, [each.name for each in chosen if each]
+
+    assert serving() == (True, ["short", "alone"])
+    bench.now = ends
+    assert serving() == (False, ["short", "alone"])
+    bench.now += timedelta(seconds=1)
+    assert serving() == (True, ["long", "alone"])
+    assert serving() == (False, ["long", "alone"])
+    bench.now = ends  # the clock was set back
+    assert serving() == (True, ["short", "alone"])
+
+
 # Layouts.
+
+
+def test_what_a_folder_is_called_forges_no_line_of_the_log(
+    ca: trustme.CA, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    names = ("a\nb", "c\x1b[2J", "d\u202e", os.fsdecode(b"e\xff"))
+    for name in names:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "fullchain.pem").touch()
+    lego = tmp_path / "f\rg.crt"
+    lego.touch()
+    lego.with_suffix(".key").touch()
+    found = Bench(tmp_path).look()
+    assert sorted(found.refused) == ["a\\nb", "c\\x1b[2J", "d\\u202e", "e\\udcff", "f\\rg"]
+    assert len(caplog.records) == len(found.refused)
+    assert all(record.getMessage().isprintable() for record in caplog.records)
 
 
 def lay(ca: trustme.CA, chain: Path, key: Path, name: str = "example.com") -> None:
@@ -580,6 +625,56 @@ def test_a_session_goes_on_over_a_renewal_until_the_keys_have_their_day(
     fleet.seconds += KEYS_LIVE_SECONDS
     next_day, _ = resumed(fleet, client, session)
     assert (first, again, renewed, next_day) == (False, True, True, False)
+
+
+# Names that are none.
+
+
+def greeted(greeting: Greeting, server_name: bytes) -> tuple[bytes, str]:
+    """What the fast path answers a ClientHello with, and how its handshake ends."""
+    client = SSL.Connection(bare_context(), None)
+    client.set_connect_state()
+    client.set_tlsext_host_name(server_name)
+    with contextlib.suppress(SSL.WantReadError):
+        client.do_handshake()
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    incoming.write(client.bio_read(PIECE))
+    with pytest.raises(ssl.SSLError) as caught:
+        greeting.fast().wrap_bio(incoming, outgoing, server_side=True).do_handshake()
+    return outgoing.read(), str(caught.value.reason)
+
+
+@pytest.mark.parametrize("server_name", [b"a\xff.example.com", b"\xc3\xa9.example.com", b"\x80"])
+def test_a_server_name_that_is_no_ascii_ends_with_an_alert_and_in_silence(
+    store: Path, server_name: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[object] = []
+    monkeypatch.setattr("sys.unraisablehook", shown.append)
+    sent, reason = greeted(Fleet(load(store)).greeting, server_name)
+    # One record: an alert (RFC 8446 5.1), fatal.
+    assert (sent[0], sent[3:6], len(sent)) == (0x15, b"\x00\x02\x02", 7)
+    assert reason == "CALLBACK_FAILED"
+    assert shown == []
+
+
+def test_every_other_error_that_nobody_can_raise_is_shown_as_before(
+    store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[object] = []
+    monkeypatch.setattr("sys.unraisablehook", lambda unraisable: shown.append(type(unraisable.exc_value)))
+    for _ in range(2):
+        Fleet(load(store))  # the filter is put in once, whoever else is made
+
+    class Broken:
+        def __del__(self) -> None:
+            b"\xff".decode("ascii")
+
+    def broken(_: str | None) -> None:
+        raise KeyError
+
+    Broken()
+    greeted(Greeting(broken, lambda: 0.0), b"example.com")
+    assert shown == [UnicodeDecodeError, KeyError]
 
 
 def test_the_flow_path_chooses_by_name_too(ca: trustme.CA, store: Path) -> None:

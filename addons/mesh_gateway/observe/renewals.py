@@ -12,6 +12,8 @@ VERSION = 1
 MOST_FILES = 1000
 MOST_BYTES = 1 << 16
 LOOK_SECONDS = 5.0
+MOST_COUNTED = 1 << 53
+"""Up to here each count is a float of its own, as the metrics show it; far larger ones are no float at all."""
 _NOT_A_RECORD = "dns-leftovers.json"
 _NAME = re.compile(r"[A-Za-z0-9._*-]{1,253}")
 _KIND = re.compile(r"[A-Za-z0-9_-]{1,40}")
@@ -69,13 +71,15 @@ def _moment(told: Mapping[str, Any], key: str) -> float | None:
     moment = datetime.fromisoformat(str(text))
     if moment.tzinfo is None:
         raise ValueError(f"{key} has no time zone")
-    return moment.timestamp()
+    if (seconds := moment.timestamp()) < 0:
+        raise ValueError(f"{key} is before 1970")
+    return seconds
 
 
 def _count(told: Mapping[str, Any], key: str) -> int:
     count = told.get(key) or 0
-    if not (isinstance(count, int) and count >= 0):
-        raise ValueError(f"{key} is no count")
+    if not (isinstance(count, int) and 0 <= count <= MOST_COUNTED):
+        raise ValueError(f"{key} is no count from 0 to {MOST_COUNTED}")
     return count
 
 

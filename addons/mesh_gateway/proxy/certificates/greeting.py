@@ -13,6 +13,7 @@ from OpenSSL import SSL
 
 from mesh_gateway.proxy.certificates.contexts import bare_context, fast_context
 from mesh_gateway.proxy.certificates.pair import Certificate
+from mesh_gateway.proxy.certificates.unreadable import silence_unreadable_names
 
 KEYS_LIVE_SECONDS = 24 * 3600.0
 
@@ -25,6 +26,7 @@ class Greeting:
     def __init__(self, select: Select, clock: Callable[[], float]) -> None:
         self._select = select
         self._clock = clock
+        silence_unreadable_names()  # the callback of the fast path never hears them
         self._make_keys()
 
     def _make_keys(self) -> None:

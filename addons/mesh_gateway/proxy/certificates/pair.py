@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from OpenSSL import SSL
 
 from mesh_gateway.proxy.certificates.contexts import bare_context, fast_context
-from mesh_gateway.proxy.certificates.places import Place
+from mesh_gateway.proxy.certificates.places import Place, printable
 
 MOST_BYTES = 1 << 20
 """A chain has some 10 KB."""
@@ -82,7 +82,7 @@ def read_pair(place: Place) -> Pair:
     try:
         folder = place.folder.resolve(strict=True)
     except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links, before Python 3.13
-        raise CertificateFileError(f"{place.folder.name}: {_why(error)}") from error
+        raise CertificateFileError(f"{printable(place.folder.name)}: {_why(error)}") from error
     return Pair(place.name, _read(folder / place.chain), _read(folder / place.key))
 
 
@@ -92,19 +92,19 @@ def _read(path: Path) -> bytes:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         with os.fdopen(descriptor, "rb") as file:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise CertificateFileError(f"{path.name} is no file")
+                raise CertificateFileError(f"{printable(path.name)} is no file")
             content = file.read(MOST_BYTES + 1)
     except OSError as error:
-        raise CertificateFileError(f"{path.name}: {_why(error)}") from error
+        raise CertificateFileError(f"{printable(path.name)}: {_why(error)}") from error
     if not content:
-        raise CertificateFileError(f"{path.name} is empty")
+        raise CertificateFileError(f"{printable(path.name)} is empty")
     if len(content) > MOST_BYTES:
-        raise CertificateFileError(f"{path.name} is larger than {MOST_BYTES} bytes")
+        raise CertificateFileError(f"{printable(path.name)} is larger than {MOST_BYTES} bytes")
     return content
 
 
 def _why(error: Exception) -> str:
-    return (isinstance(error, OSError) and error.strerror) or str(error) or type(error).__name__
+    return (isinstance(error, OSError) and error.strerror) or printable(str(error)) or type(error).__name__
 
 
 def make_certificate(pair: Pair, now: datetime) -> Certificate:

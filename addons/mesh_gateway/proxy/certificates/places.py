@@ -26,7 +26,7 @@ class Place:
     """Where a pair of files lies."""
 
     name: str
-    """What the certificate is called; no two places of a folder share one."""
+    """What the certificate is called, in printable characters; no two places of a folder share one."""
     folder: Path
     """Links of the folder itself are not followed yet: `Pair` does so once, and reads both files behind them."""
     chain: str
@@ -39,11 +39,19 @@ def find_places(root: Path) -> tuple[Place, ...]:
     for place in _candidates(root):
         if len(found) == MOST_PLACES:
             break
-        name = place.name
+        name = printable(place.name)
         if name in found:  # two layouts hold the same name
-            name = str((place.folder / place.chain).relative_to(root))
+            name = printable(str((place.folder / place.chain).relative_to(root)))
         found[name] = Place(name, place.folder, place.chain, place.key)
     return tuple(found.values())
+
+
+def printable(name: str) -> str:
+    """A name from the disk or a certificate, fit for logs and metrics: what is no printable character is escaped.
+
+    Line breaks would forge lines of the log, and bytes that are no UTF-8 cannot be written at all.
+    """
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode("ascii") for each in name)
 
 
 def _candidates(root: Path) -> Iterator[Place]:

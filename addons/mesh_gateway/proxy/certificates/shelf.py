@@ -18,7 +18,7 @@ from mesh_gateway.proxy.certificates.pair import (
     read_pair,
     stamp,
 )
-from mesh_gateway.proxy.certificates.places import Place, find_places
+from mesh_gateway.proxy.certificates.places import Place, find_places, printable
 from mesh_gateway.proxy.certificates.table import Certificates
 
 logger = logging.getLogger(__name__)
@@ -137,7 +137,9 @@ class Shelf:
             if slot.serving:
                 logger.info("certificate %s: serial %x serves now", pair.name, certificate.serial)
                 if lost := slot.serving.hosts - certificate.hosts:
-                    logger.warning("certificate %s no longer covers %s", pair.name, ", ".join(sorted(lost)))
+                    logger.warning(
+                        "certificate %s no longer covers %s", pair.name, ", ".join(map(printable, sorted(lost)))
+                    )
         slot.serving, slot.pair, slot.complaint, slot.suspect = certificate, pair, "", False
 
     def _refuse(self, place: Place, slot: _Slot, why: str, *, had_changed: bool) -> None:
@@ -164,9 +166,11 @@ class Shelf:
 
     def _outlook(self, before: list[Certificate | None]) -> Outlook:
         serving = [slot.serving for slot in self._slots.values()]
-        changed = self._first or [*filter(None, serving)] != [*filter(None, before)]
+        now = self.wall()
+        are_others = [*filter(None, serving)] != [*filter(None, before)]
+        changed = self._first or are_others or not self._table.is_current(now)
         if changed:
-            self._table = Certificates(filter(None, serving), self.default)
+            self._table = Certificates(filter(None, serving), self.default, now=now)
             if self.default and self.default not in {each.name for each in self._table.all}:
                 logger.warning("DEFAULT_CERTIFICATE %s is not among the certificates that serve", self.default)
         self._first = False
