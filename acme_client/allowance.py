@@ -19,7 +19,7 @@ class Ledger:
 
 def note(ledger: Ledger, wishes: Sequence[str], now: datetime) -> Ledger:
     """The ledger with wishes that are new dated now, and those that are withdrawn taken out."""
-    wished = {tenant: ledger.wished.get(tenant, now) for tenant in wishes[:MOST_WISHES]}
+    wished = {tenant: min(ledger.wished.get(tenant, now), now) for tenant in wishes[:MOST_WISHES]}
     return Ledger(wished, _counted(ledger, now))
 
 
@@ -35,6 +35,12 @@ def admitted(ledger: Ledger, holders: frozenset[str], limit_per_week: int, now: 
 def order_made(ledger: Ledger, now: datetime) -> Ledger:
     """The ledger after one more new certificate."""
     return replace(ledger, ordered=(*_counted(ledger, now), now))
+
+
+def put_back(ledger: Ledger, tenants: Sequence[str], now: datetime) -> Ledger:
+    """The ledger with these wishes behind all the others; those that are withdrawn stay out."""
+    last = now + timedelta.resolution  # behind those that are dated now, too
+    return replace(ledger, wished={**ledger.wished, **{each: last for each in tenants if each in ledger.wished}})
 
 
 def _counted(ledger: Ledger, now: datetime) -> tuple[datetime, ...]:

@@ -122,7 +122,7 @@ def look(endpoint: Endpoint, name: str, values: frozenset[str], *, seconds: floa
         answer = ask(endpoint, name, "TXT", seconds=seconds)
     except OSError as error:
         return Seen.UNREACHABLE if error.errno in _NO_ROUTE else Seen.SILENT
-    except dns.exception.DNSException:
+    except (dns.exception.DNSException, EOFError):  # EOFError: dnspython 2, when the server closes TCP early
         return Seen.SILENT
     if values <= _texts(answer):
         return Seen.SHOWN

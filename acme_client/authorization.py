@@ -36,6 +36,14 @@ class Go(JSONDeSerializable):
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """The names that were ordered, and where the CA says that their authorizations are."""
+
+    names: Sequence[str]
+    urls: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Pending:
     """An authorization, and the challenge that will be answered."""
 
@@ -51,25 +59,41 @@ class Pending:
         return isinstance(self.challenge.chall, challenges.UnrecognizedChallenge)
 
 
-def prove(account: Account, urls: Sequence[str], prover: Prover, stands: Stands, *, seconds: float) -> None:
+def prove(account: Account, order: Asked, prover: Prover, stands: Stands, *, seconds: float) -> None:
     """Brings every authorization to `valid`; those that are already need nothing (RFC 8555 7.1.3).
 
+    An authorization for a name that was not ordered is refused: a TXT value there would speak for somebody else's order.
     The CA has `seconds` from the moment that it is told to look. Raises AcmeError; authorizations that are pending
     then are given back, for they count against a limit of the account.
     """
     with making_sense(account.directory.url):
-        found = [_read(account, url) for url in urls]
-    pending = [_choose(each, stands) for each in found if each.body.status != messages.STATUS_VALID]
+        found = _found(account, order)
+        pending = [_choose(each, stands) for each in found if each.body.status != messages.STATUS_VALID]
+        proofs = [_proof(account, each) for each in pending if not each.is_persistent]
     with _withdrawn_on_failure(account, pending):
         _answer(account, [each for each in pending if each.is_persistent], seconds)
         if shown := [each for each in pending if not each.is_persistent]:
-            with prover.published([_proof(account, each) for each in shown]):
+            with prover.published(proofs):
                 _answer(account, shown, seconds)
 
 
 def name_of(body: messages.Authorization) -> str:
     """The name as it was ordered: a wildcard's authorization is for the name below it (RFC 8555 7.1.4)."""
     return f"*.{body.identifier.value}" if body.wildcard else str(body.identifier.value)
+
+
+def _found(account: Account, order: Asked) -> list[messages.AuthorizationResource]:
+    """The order's authorizations: one for each name at most, and for no other name (RFC 8555 7.1.3)."""
+    if len(order.urls) > len(order.names):
+        text = f"The CA wants {len(order.urls)} authorizations for {len(order.names)} names"
+        raise AcmeError(ErrorKind.CA_UNAVAILABLE, text)
+    found = [_read(account, url) for url in order.urls]
+    ordered = {name.removeprefix("*.") for name in order.names}
+    for each in found:
+        if str(each.body.identifier.value).lower() not in ordered:
+            text = f"The CA wants a proof for {plain(name_of(each.body))}, which was not ordered"
+            raise AcmeError(ErrorKind.CA_UNAVAILABLE, text)
+    return found
 
 
 def _read(account: Account, url: str) -> messages.AuthorizationResource:
@@ -116,7 +140,7 @@ def _answer(account: Account, pending: Sequence[Pending], seconds: float) -> Non
         for each in pending:
             account.post(each.challenge.uri, Go())
         outcomes = [_outcome(account, each, polling) for each in pending]
-    failures = [_failure(body) for body in outcomes if body.status != messages.STATUS_VALID]
+        failures = [_failure(body) for body in outcomes if body.status != messages.STATUS_VALID]
     if failures:
         raise AcmeError(failures[0].kind, "; ".join(str(failure) for failure in failures))
 

@@ -10,7 +10,8 @@ from acme_client.renewal import Reason
 REPEATED = 3
 """From so many failures in a row there is at most one attempt an hour, whatever the kind."""
 AN_HOUR = timedelta(hours=1)
-LONGEST = timedelta(days=1)
+A_DAY = timedelta(days=1)
+LONGEST = A_DAY
 """Doubling ends here."""
 LONGEST_ASKED = timedelta(days=8)
 """A Retry-After is honoured up to here: the longest limit of a CA counts a week."""
@@ -80,9 +81,10 @@ def pause(kind: ErrorKind, failures: int, retry_after: timedelta | None = None) 
 def breather(reason: Reason, last_success: datetime, life: timedelta) -> datetime:
     """No renewal for its age before, however old a new certificate looks: the clock may be wrong, and orders are few.
 
-    What the CA suggests itself waits an hour only: it may be about to revoke.
+    What the CA suggests itself waits a day at most, less for a short life: it may be about to revoke, or say so always.
     """
-    return last_success + (AN_HOUR if reason is Reason.ARI else max(AN_HOUR, life / 20))
+    share = min(life / 4, A_DAY) if reason is Reason.ARI else life / 20
+    return last_success + max(AN_HOUR, share)
 
 
 def plan(directories: Sequence[str], setbacks: Mapping[str, Setback], now: datetime) -> Attempt | Wait:

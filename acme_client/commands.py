@@ -118,12 +118,11 @@ def _forget_failures(parts: Parts, _asked: argparse.Namespace, streams: Streams)
 
 def _revoke(parts: Parts, asked: argparse.Namespace, streams: Streams) -> int:
     name, authorities = asked.name, _authorities(parts)
-    chain, record = parts.store.live_chain(name), parts.records.load(name)
-    authority = authorities.get(record.directory or "", next(iter(authorities.values())))
-    authority.revoke(chain, RevocationReason[asked.reason.upper().replace("-", "_")])
-    with parts.locks.held(name, patience_seconds=LOCK_SECONDS):
-        record = replace(parts.records.load(name), revoked_serial=serial_of(chain))
-        parts.records.save(forgiven(record))
+    with parts.locks.held(name, patience_seconds=LOCK_SECONDS):  # first: what is revoked must be noted
+        chain, record = parts.store.live_chain(name), parts.records.load(name)
+        authority = authorities.get(record.directory or "", next(iter(authorities.values())))
+        authority.revoke(chain, RevocationReason[asked.reason.upper().replace("-", "_")])
+        parts.records.save(forgiven(replace(record, revoked_serial=serial_of(chain))))
     streams.stdout.write(f"{name}: revoked by {authority.directory}; the next look orders another with a new key.\n")
     return WELL
 

@@ -72,6 +72,10 @@ def prover_from(parts: Parts) -> DnsProver:
     try:
         provider = provider_from(parts.environment, around)
     except AcmeError as error:
+        if isinstance(
+            error.__cause__, OSError
+        ):  # a file that cannot be read now: that may pass, a wrong value does not
+            raise
         raise SettingsError(str(error)) from error
     return DnsProver(
         provider=provider,

@@ -69,6 +69,7 @@ def _pause(reason: Reason, record: Record, leaf: Leaf | None, now: datetime) -> 
         rest = breather(reason, record.last_success, leaf.not_after - leaf.not_before)
         if record.last_success <= now < rest:
             return Later(rest, reason)
-    if record.cut_off >= MOST_CUT_OFF and record.last_attempt and now < record.last_attempt + AN_HOUR:
-        return Later(record.last_attempt + AN_HOUR, Reason.BACKOFF)
+    last = record.last_attempt  # one of the future was dated by a clock that was wrong
+    if record.cut_off >= MOST_CUT_OFF and last and last <= now < last + AN_HOUR:
+        return Later(last + AN_HOUR, Reason.BACKOFF)
     return None

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from acme_client.errors import AcmeError, ErrorKind
+from acme_client.moment import parse_moment
 from acme_client.private_file import UNFINISHED, flush_folder, place
 from acme_client.proofs import Clock
 from acme_client.providers.provider import Entry
@@ -71,7 +72,14 @@ class Leftovers:
     def abandoned(self) -> Iterator[Note | Path]:
         """The notes of runs that died, each locked while it is looked at; a path for one that cannot be read."""
         for path in self._paths():
-            with contextlib.suppress(FileNotFoundError), path.open("rb+") as file:
+            try:
+                file = path.open("rb+")
+            except FileNotFoundError:
+                continue
+            except OSError:  # a folder, a loop of links, another's file
+                yield path
+                continue
+            with file:
                 try:
                     _lock(file.fileno())
                 except BlockingIOError:  # its run is alive
@@ -89,7 +97,7 @@ class Leftovers:
     @staticmethod
     def _discard_if_dead(unfinished: Path) -> None:
         """What was never finished names no value that was published."""
-        with contextlib.suppress(FileNotFoundError, BlockingIOError), unfinished.open("rb+") as file:
+        with contextlib.suppress(OSError), unfinished.open("rb+") as file:
             _lock(file.fileno())
             unfinished.unlink()
 
@@ -107,6 +115,6 @@ def _read(path: Path, content: bytes) -> Note | Path:
     try:
         read = json.loads(content)
         entries = tuple(Entry(**{key: str(entry[key]) for key in _ENTRY_KEYS}) for entry in read["entries"])
-        return Note(path, entries, datetime.fromisoformat(read["since"]))
-    except (ValueError, KeyError, TypeError):
+        return Note(path, entries, parse_moment(read["since"]))
+    except (ValueError, KeyError, TypeError, RecursionError):
         return path

@@ -18,6 +18,7 @@ from acme_client.record import Record, failed, succeeded
 from acme_client.records import Records
 from acme_client.renewal import Later, Reason, Wish, jitter, suggest
 from acme_client.store import Candidate, Store
+from acme_client.unforeseen import contained
 from acme_client.wanted import Wanted
 
 PATIENCE_SECONDS = 900.0
@@ -45,9 +46,10 @@ class Lifecycle:
     tell: Tell
 
     def tend(self, wanted: Wanted) -> Outcome:
-        """Does what is due for one certificate, once. Raises no AcmeError: it is in the outcome, and told."""
+        """Does what is due for one certificate, once. Raises no Exception: it is in the outcome, and told."""
         try:
-            return self._tend(wanted, self._wish(wanted))
+            with contained(f"Looking after {wanted.name}"):
+                return self._tend(wanted, self._wish(wanted))
         except AcmeError as error:  # of the lock or of the record: no CA was asked for anything
             return self._failed(wanted, error, self.clock() + pause(error.kind, 1, error.retry_after))
 
@@ -74,13 +76,14 @@ class Lifecycle:
         record = replace(record, last_attempt=self.clock(), names=wanted.names, cut_off=record.cut_off + 1)
         self.records.save(record)
         try:
-            self.store.check_place(wanted.name, is_staging=issuer.is_staging)
-            if begin.attempt.is_rehearsed:
-                self._rehearse(wanted, issuer)
-            signed = issuer.issue(Order(wanted.names, _replaced(record, issuer)))
-            lock.check()
-            candidate = Candidate(wanted.name, wanted.names, signed.chain_pem, signed.key_pem, issuer.is_staging)
-            generation = self.store.put(candidate, self.clock())
+            with contained(f"The order for {wanted.name}"):
+                self.store.check_place(wanted.name, is_staging=issuer.is_staging)
+                if begin.attempt.is_rehearsed:
+                    self._rehearse(wanted, issuer)
+                signed = issuer.issue(Order(wanted.names, _replaced(record, issuer)))
+                lock.check()
+                candidate = Candidate(wanted.name, wanted.names, signed.chain_pem, signed.key_pem, issuer.is_staging)
+                generation = self.store.put(candidate, self.clock())
         except AcmeError as error:
             if error.kind is ErrorKind.LOCKED:  # the record is another's now
                 raise
@@ -102,7 +105,8 @@ class Lifecycle:
     def _ask(self, record: Record, question: Question) -> Record:
         """The record with the CA's answer."""
         try:
-            advice = self.issuers[question.directory].advice(question.certificate_id)
+            with contained(f"The question when to renew {record.name}"):
+                advice = self.issuers[question.directory].advice(question.certificate_id)
         except AcmeError as error:
             self.tell(Happening(event=Event.WARNED, name=record.name, kind=error.kind, message=str(error)))
             advice = None

@@ -100,6 +100,9 @@ class Locks:
         Whoever gets it must judge again: the other may have done the work. Raises AcmeError: LOCKED when patience ends,
         STORE when the folder cannot be used.
         """
+        if "/" in name or "\0" in name or name.startswith("."):
+            text = f"{name!r} is no certificate's name; it is one of those in CERT_DIR/live"
+            raise AcmeError(ErrorKind.STORE, text)
         path, holder = self.folder / f"{name}.lock", Holder.here()
         try:
             self._acquire(path, holder, patience_seconds)

@@ -12,7 +12,7 @@ from cryptography import x509
 from josepy.json_util import field as json_field
 
 from acme_client.account import Account
-from acme_client.authorization import Stands, prove
+from acme_client.authorization import Asked, Stands, prove
 from acme_client.errors import AcmeError, ErrorKind
 from acme_client.issued import Issued, check_issued, topmost_issuer
 from acme_client.network import RefusedError, making_sense
@@ -69,7 +69,8 @@ def issue(
     csr = x509.load_pem_x509_csr(acme.crypto_util.make_csr(key_pem, list(request.names)))
     with making_sense(account.directory.url):
         order, uri = _new_order(account, request, profile)
-    prove(account, order.authorizations, prover, stands, seconds=deadline_seconds)
+        asked = Asked(request.names, tuple(order.authorizations))
+    prove(account, asked, prover, stands, seconds=deadline_seconds)
     with making_sense(account.directory.url):
         url = _finalized(account, uri, csr, Polling(account.network.line, deadline_seconds))
         chain = _download(account, url, request.preferred_chain)

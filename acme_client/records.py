@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ from typing import Any
 
 from acme_client.backoff import Setback
 from acme_client.errors import AcmeError, ErrorKind
+from acme_client.moment import parse_moment
 from acme_client.private_file import write_private
 from acme_client.record import LastError, Record, shorten
 from acme_client.renewal import Span, Suggestion
@@ -85,7 +87,7 @@ def to_json(record: Record) -> bytes:
 
 def from_json(name: str, content: bytes) -> Record:
     """The record that `to_json` wrote; an empty one for what cannot be understood."""
-    with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError):
         return _read(name, json.loads(content))
     return Record(name)
 
@@ -96,27 +98,29 @@ def _read(name: str, content: Any) -> Record:
     error, ari = content["last_error"], content["ari"]
     return Record(
         name,
-        tuple(str(each) for each in content["names"]),
-        directory=content["directory"],
-        profile=content["profile"],
-        issuer=content["issuer"],
-        serial=content["serial"],
+        tuple(_shown(each) for each in content["names"]),
+        directory=_word(content["directory"]),
+        profile=_word(content["profile"]),
+        issuer=_word(content["issuer"]),
+        serial=_word(content["serial"]),
         not_before=_time(content["not_before"]),
         not_after=_time(content["not_after"]),
-        generation=content["generation"],
-        certificate_id=content["certificate_id"],
+        generation=_word(content["generation"]),
+        certificate_id=_certificate_id(content["certificate_id"]),
         renew_at=_time(content["renew_at"]),
-        renew_reason=content["renew_reason"],
+        renew_reason=_word(content["renew_reason"]),
         suggestion=_read_suggestion(ari) if ari else None,
         last_success=_time(content["last_success"]),
         last_attempt=_time(content["last_attempt"]),
-        last_error=LastError(error["kind"], error["message"], _moment(error["at"])) if error else None,
+        last_error=LastError(_shown(error["kind"]), _shown(error["message"]), parse_moment(error["at"]))
+        if error
+        else None,
         setbacks={str(directory): _read_setback(each) for directory, each in content["setbacks"].items()},
         successes=int(content["renewals"]["success"]),
         failures=int(content["renewals"]["failure"]),
-        jitter=content["jitter"],
+        jitter=_jitter(content["jitter"]),
         cut_off=int(content["cut_off"]),
-        revoked_serial=content["revoked_serial"],
+        revoked_serial=_word(content["revoked_serial"]),
     )
 
 
@@ -133,9 +137,9 @@ def _suggestion_json(suggestion: Suggestion) -> dict[str, str | None]:
 
 
 def _read_suggestion(ari: Mapping[str, Any]) -> Suggestion:
-    window = Span(_moment(ari["start"]), _moment(ari["end"])) if ari["start"] and ari["end"] else None
-    fetched, retry_after = _moment(ari["fetched"]), _moment(ari["retry_after"])
-    return Suggestion(window, _time(ari["chosen"]), fetched, retry_after, ari["explanation_url"])
+    window = Span(parse_moment(ari["start"]), parse_moment(ari["end"])) if ari["start"] and ari["end"] else None
+    fetched, retry_after = parse_moment(ari["fetched"]), parse_moment(ari["retry_after"])
+    return Suggestion(window, _time(ari["chosen"]), fetched, retry_after, _word(ari["explanation_url"]))
 
 
 def _setback_json(setback: Setback) -> dict[str, Any]:
@@ -150,7 +154,7 @@ def _setback_json(setback: Setback) -> dict[str, Any]:
 
 def _read_setback(each: Mapping[str, Any]) -> Setback:
     kind, failures = ErrorKind(each["kind"]), int(each["failures"])
-    return Setback(kind, str(each["message"]), _moment(each["at"]), failures, _moment(each["until"]))
+    return Setback(kind, _shown(each["message"]), parse_moment(each["at"]), failures, parse_moment(each["until"]))
 
 
 def _text(moment: datetime | None) -> str | None:
@@ -158,11 +162,33 @@ def _text(moment: datetime | None) -> str | None:
 
 
 def _time(text: str | None) -> datetime | None:
-    return _moment(text) if text else None
+    return parse_moment(text) if text else None
 
 
-def _moment(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        raise ValueError(text)
-    return moment
+def _word(text: Any) -> str | None:
+    """The text, or None; raises ValueError for what is neither, or cannot be written out again (half a surrogate)."""
+    if text is None:
+        return None
+    if not isinstance(text, str):
+        raise ValueError(f"{text!r} is no text")  # noqa: TRY004 - one error for all that is wrong in a file
+    text.encode()
+    return text
+
+
+def _shown(text: Any) -> str:
+    return _word(str(text)) or ""
+
+
+def _certificate_id(text: Any) -> str | None:
+    """RFC 9773 4.1: two parts in base64url; it becomes a part of a URL."""
+    if _word(text) and not re.fullmatch(r"[A-Za-z0-9_.-]+", text):
+        raise ValueError(f"{text!r} is no certificate's identifier")
+    return _word(text)
+
+
+def _jitter(number: Any) -> float | None:
+    if number is None:
+        return None
+    if 0 <= number < 1:  # not so for NaN
+        return float(number)
+    raise ValueError(f"{number!r} is out of 0 to 1")

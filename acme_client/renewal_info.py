@@ -1,10 +1,8 @@
 """When does the CA want a certificate to be renewed (RFC 9773)?"""
 
-from datetime import datetime
-from typing import Any
-
 from acme_client.directory import Directory
 from acme_client.issuer import RenewalAdvice
+from acme_client.moment import parse_moment
 from acme_client.network import Network, making_sense
 from acme_client.problems import plain
 from acme_client.renewal import Span
@@ -23,14 +21,7 @@ def renewal_advice(directory: Directory, network: Network, certificate_id: str) 
         response = network.get(url)
         content = response.json()
         window = content["suggestedWindow"]
-        span = Span(_moment(window["start"]), _moment(window["end"]))
+        span = Span(parse_moment(window["start"]), parse_moment(window["end"]))
         explanation = content.get("explanationURL")
     retry_after = parse_retry_after(response.headers.get("Retry-After"), network.line.clock())
     return RenewalAdvice(span, retry_after, plain(explanation) if isinstance(explanation, str) else None)
-
-
-def _moment(text: Any) -> datetime:
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        raise ValueError(f"{text} has no time zone (RFC 3339)")
-    return moment

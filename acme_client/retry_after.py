@@ -16,9 +16,9 @@ def parse_retry_after(text: str | None, now: datetime) -> timedelta | None:
         return timedelta(seconds=int(text)) if len(text) <= 8 and int(text) <= _MOST.total_seconds() else None  # noqa: PLR2004 - digits of a year in seconds
     try:
         moment = parsedate_to_datetime(text)
-    except ValueError:
+        if moment.tzinfo is None:  # "-0000": UTC, says RFC 5322 3.3
+            moment = moment.replace(tzinfo=UTC)
+        pause = max(moment - now, timedelta(0))
+    except (ValueError, OverflowError):  # OverflowError: a year or a zone of many digits
         return None
-    if moment.tzinfo is None:  # "-0000": UTC, says RFC 5322 3.3
-        moment = moment.replace(tzinfo=UTC)
-    pause = max(moment - now, timedelta(0))
     return pause if pause <= _MOST else None

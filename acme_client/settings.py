@@ -35,6 +35,9 @@ class KeyType(StrEnum):
     RSA4096 = "rsa4096"
 
 
+_USERINFO = re.compile(r"//[^/?#,\s]*@")
+
+
 @dataclass(frozen=True, slots=True)
 class Setting:
     """One row of the table. The field of `Settings` is the variable's name in lower case."""
@@ -54,7 +57,7 @@ class Setting:
         try:
             return self.parse(text.strip())
         except ValueError as error:
-            held = "something else" if self.is_secret else repr(text)
+            held = "something else" if self.is_secret or _USERINFO.search(text) else repr(text)
             detail = f" ({error})" if str(error) and not self.is_secret else ""
             raise SettingsError(f"{self.variable} holds {held} but wants {self.wants}{detail}") from None
 
@@ -84,6 +87,7 @@ def _optional_file(text: str) -> Path | None:
 
 
 def _directories(text: str) -> tuple[str, ...]:
+    _refuse_userinfo(text)
     try:
         found = tuple(dict.fromkeys(directory_url(part.strip()) for part in text.split(",") if part.strip()))
     except AcmeError as error:
@@ -98,10 +102,17 @@ def _directories(text: str) -> tuple[str, ...]:
 
 
 def _http_url(text: str) -> str:
+    _refuse_userinfo(text)
     url = urlsplit(text)
     if url.scheme not in ("http", "https", "file") or (url.scheme != "file" and not url.hostname):
         raise ValueError
     return text.rstrip("/")
+
+
+def _refuse_userinfo(url: str) -> None:
+    """URLs are shown in logs and kept in records, where a password has no place (RFC 9110 4.2.4)."""
+    if _USERINFO.search(url):
+        raise ValueError("without a user name or password in it")
 
 
 def _optional_word(text: str) -> str | None:

@@ -6,6 +6,7 @@ live by one rename of a link.
 
 import contextlib
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator, Sequence
@@ -136,8 +137,10 @@ class Store:
         others = [path for path in folders if path not in unfinished and path.name != generation]
         for path in (*unfinished, *others[: -(KEPT - 1)]):
             shutil.rmtree(path)
-        for link in self.live(name).parent.glob(f".{name}.*{UNFINISHED}"):
-            link.unlink(missing_ok=True)
+        own = re.compile(rf"\.{re.escape(name)}\.[0-9a-f]{{8}}{re.escape(UNFINISHED)}")  # not those of name.other
+        for link in self.live(name).parent.iterdir():
+            if own.fullmatch(link.name):
+                link.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

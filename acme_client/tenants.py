@@ -1,18 +1,19 @@
 """Which tenants get a wildcard of their own? Those that are wished for, that the resolution API knows, in their turn."""
 
+import asyncio
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 import httpx
 
-from acme_client.allowance import MOST_WISHES, Ledger, admitted, note, order_made
+from acme_client.allowance import MOST_WISHES, Ledger, admitted, note, order_made, put_back
 from acme_client.domains import parse_tenant
 from acme_client.errors import AcmeError, ErrorKind
 from acme_client.happening import Event, Happening, Tell
 from acme_client.lock import Locks
+from acme_client.moment import parse_moment
 from acme_client.private_file import write_private
 from acme_client.proofs import Clock
 
@@ -33,6 +34,7 @@ class ResolutionApi:
 
     base_url: str
     seconds: float = API_SECONDS
+    """For a whole answer, however slowly its bytes drip."""
 
     def knows(self, tenant: str) -> bool:
         """Whether the tenant exists, by version 2 of the API or, where that is absent, 1; raises ApiDownError."""
@@ -46,15 +48,24 @@ class ResolutionApi:
 
     def _ask(self, url: str) -> tuple[int, bool]:
         try:
-            with httpx.stream("GET", url, headers={"Accept": "application/json"}, timeout=self.seconds) as answer:
-                body = b""
-                for chunk in answer.iter_bytes():
-                    body += chunk
-                    if len(body) > MOST_BYTES:
-                        raise ApiDownError(f"{url} answered with more than {MOST_BYTES} bytes")
-                return answer.status_code, _is_json(body)
-        except httpx.HTTPError as error:
+            # httpx's own timeouts begin anew with every byte; asyncio's is for all of it
+            return asyncio.run(asyncio.wait_for(self._answer(url), self.seconds))
+        except TimeoutError as error:
+            raise ApiDownError(f"{url} did not answer within {self.seconds:g} s") from error
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise ApiDownError(f"{url} cannot be asked: {error}") from error
+
+    async def _answer(self, url: str) -> tuple[int, bool]:
+        headers, body = {"Accept": "application/json"}, b""
+        async with (
+            httpx.AsyncClient(timeout=self.seconds) as client,
+            client.stream("GET", url, headers=headers) as answer,
+        ):
+            async for chunk in answer.aiter_bytes():
+                body += chunk
+                if len(body) > MOST_BYTES:
+                    raise ApiDownError(f"{url} answered with more than {MOST_BYTES} bytes")
+            return answer.status_code, _is_json(body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +86,19 @@ class Tenants:
         with self.locks.held("tenants", patience_seconds=60):
             ledger = note(self._ledger(), self.wishes(), self.clock())
             self._save(ledger)
-        return tuple(
-            tenant
-            for tenant in admitted(ledger, holders, self.limit_per_week, self.clock())
-            if tenant in holders or self._is_known(tenant)
-        )
+        turns = admitted(ledger, holders, self.limit_per_week, self.clock())
+        refused = frozenset(tenant for tenant in turns if tenant not in holders and not self._is_known(tenant))
+        if refused:
+            self.put_back(*refused)
+        return tuple(tenant for tenant in turns if tenant not in refused)
+
+    def put_back(self, *tenants: str) -> None:
+        """Sends wishes that came to nothing to the end of the queue, so that others get their turn at the next look.
+
+        Raises AcmeError (STORE, LOCKED).
+        """
+        with self.locks.held("tenants", patience_seconds=60):
+            self._save(put_back(self._ledger(), tenants, self.clock()))
 
     def order_made(self) -> None:
         """Counts a new certificate against the week's limit."""
@@ -110,9 +129,9 @@ class Tenants:
     def _ledger(self) -> Ledger:
         try:
             read = json.loads(_read(self.folder / LEDGER))
-            wished = {str(tenant): datetime.fromisoformat(moment) for tenant, moment in read["wished"].items()}
-            return Ledger(wished, tuple(datetime.fromisoformat(moment) for moment in read["ordered"]))
-        except (ValueError, KeyError, TypeError, AttributeError):
+            wished = {str(tenant): parse_moment(moment) for tenant, moment in read["wished"].items()}
+            return Ledger(wished, tuple(parse_moment(moment) for moment in read["ordered"]))
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return Ledger()
 
     def _save(self, ledger: Ledger) -> None:

@@ -94,7 +94,7 @@ class Rfc2136:
         except (dns.tsig.PeerError, dns.tsig.BadSignature, dns.tsig.BadKey, dns.message.UnknownTSIGKey) as error:
             text = self._failed(doing, f"it does not accept {self._who}: {_word(error)}")
             raise AcmeError(ErrorKind.DNS_CREDENTIALS, text) from error
-        except (dns.exception.DNSException, OSError) as error:
+        except (dns.exception.DNSException, OSError, EOFError) as error:
             raise AcmeError(ErrorKind.DNS_PROVIDER, self._failed(doing, _word(error))) from error
 
     def _failed(self, doing: str, why: str) -> str:
@@ -151,6 +151,8 @@ def _word(error: Exception) -> str:
     match error:
         case dns.exception.Timeout():
             return "it did not answer in time"
+        case EOFError():  # dnspython 2, when TCP is closed before the answer is whole
+            return "it closed the connection without an answer"
         case OSError():
             return error.strerror or str(error)
         case _:

@@ -1,11 +1,20 @@
 """Are the name servers of a name found wherever it really lives, and is each one's answer understood?"""
 
+import contextlib
+import socket
+import threading
+from collections.abc import Iterator
+
+import dns.flags
+import dns.message
 import pytest
 
 from acme_client.authoritative import NameServer, Seen, find_home, look, summary
 from acme_client.errors import AcmeError, ErrorKind
 from acme_client.look_up import Resolver
 from acme_client.name_servers import Endpoint
+from acme_client.providers.provider import Entry
+from acme_client.providers.rfc2136 import Rfc2136
 from tests.acme.rig.bind import NOBODY, Bind
 
 HOMES = {
@@ -109,3 +118,38 @@ def test_endpoint_is_read_and_written_alike(text: str, endpoint: Endpoint) -> No
 def test_no_endpoint(text: str) -> None:
     with pytest.raises(ValueError, match=r"no name server|port"):
         Endpoint.parse(text)
+
+
+def test_a_server_that_truncates_and_hangs_up_is_silent() -> None:
+    """dnspython raises EOFError for it, which is neither an OSError nor its own."""
+    with hanging_up() as endpoint:
+        assert look(endpoint, "_acme-challenge.example.test.", frozenset({"x"}), seconds=2) is Seen.SILENT
+        with pytest.raises(AcmeError, match="closed the connection") as caught:
+            Rfc2136(endpoint, None, 2).add(Entry("_acme-challenge.example.test.", "v", "example.test"))
+    assert caught.value.kind is ErrorKind.DNS_PROVIDER
+
+
+@contextlib.contextmanager
+def hanging_up() -> Iterator[Endpoint]:
+    """A name server that sets TC over UDP, and closes every TCP connection after the question; for two of each."""
+    with socket.create_server(("127.0.0.1", 0)) as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
+        udp.bind(tcp.getsockname())
+        udp.settimeout(10)
+        tcp.settimeout(10)
+
+        def serve() -> None:
+            question, asker = udp.recvfrom(4096)
+            answer = dns.message.make_response(dns.message.from_wire(question))
+            answer.flags |= dns.flags.TC
+            udp.sendto(answer.to_wire(), asker)
+            for _ in range(2):
+                line, _ = tcp.accept()
+                line.recv(4096)
+                line.close()
+
+        serving = threading.Thread(target=serve)
+        serving.start()
+        try:
+            yield Endpoint(*tcp.getsockname())
+        finally:
+            serving.join(30)

@@ -126,9 +126,16 @@ def test_what_is_rehearsed_is_the_fault_of_names_or_zone(kind: ErrorKind) -> Non
         (Reason.EMERGENCY, 90, timedelta(days=4.5)),
         (Reason.LIFETIME, 6, timedelta(hours=7.2)),
         (Reason.EMERGENCY, 0.5, AN_HOUR),
-        (Reason.ARI, 90, AN_HOUR),
+        (Reason.ARI, 90, timedelta(days=1)),
+        (Reason.ARI, 0.5, timedelta(hours=3)),
     ],
-    ids=["a twentieth of its life", "of a short life", "an hour at least", "the CA's wish: an hour"],
+    ids=[
+        "a twentieth of its life",
+        "of a short life",
+        "an hour at least",
+        "the CA's wish: a day",
+        "of half a day: a quarter",
+    ],
 )
 def test_breather(reason: Reason, days: float, expected: timedelta) -> None:
     assert breather(reason, TODAY, timedelta(days=days)) == TODAY + expected

@@ -121,3 +121,19 @@ def test_what_modules_log_is_told_in_the_same_lines() -> None:
         (Event.WARNED, "https://ca.test/ has no profiles"),
         (Event.NOTED, "looking elsewhere"),
     ]
+
+
+def test_nothing_is_revoked_that_could_not_be_noted(tmp_path: Path) -> None:
+    """The lock is wanted first: the answer is about the name, before there is talk of a certificate or a CA."""
+    settings = {"SSL_EMAIL": "a@example.com", "DNS_PROVIDER": "rfc2136", "RFC2136_NAMESERVER": "127.0.0.1:1"}
+    code, _, told = call(tmp_path, "revoke", "../../other", **settings)
+    assert code == FAILED
+    assert "'../../other' is no certificate's name" in told
+
+
+@pytest.mark.parametrize("variable", ["ACME_DIRECTORY_URLS", "BACKEND_URL"])
+def test_a_password_in_a_url_is_refused_and_not_shown(tmp_path: Path, variable: str) -> None:
+    code, _, told = call(tmp_path, "status", **{variable: "https://me:hidden@ca.test/dir"})
+    assert code == WRONG_SETTINGS
+    assert "without a user name or password" in told
+    assert "hidden" not in told

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from acme_client.errors import AcmeError, ErrorKind
-from acme_client.leftovers import MOST_NOTES
+from acme_client.leftovers import MOST_NOTES, Leftovers
 from acme_client.providers.provider import RawProof
 from tests.acme.rig.bind import Bind
 from tests.acme.rig.proving import APEX, NAME, STRANGER, WILDCARD, Shelf, notes, proofs_for, prover_of, utc_now
@@ -143,3 +143,9 @@ def test_notes_are_for_their_owner_only(named: Bind, tmp_path: Path) -> None:
         (note,) = notes(tmp_path)
         assert note.stat().st_mode & 0o777 == 0o600
         assert '"token.thumbprint"' in note.read_text()
+
+
+def test_what_is_no_file_is_named_and_stops_nothing(tmp_path: Path) -> None:
+    (tmp_path / "a.json").mkdir()
+    (tmp_path / "b.json").symlink_to("b.json")
+    assert list(Leftovers(tmp_path, utc_now).abandoned()) == [tmp_path / "a.json", tmp_path / "b.json"]

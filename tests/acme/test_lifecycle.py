@@ -285,3 +285,35 @@ def test_ten_processes_on_one_folder_make_one_order(tmp_path: Path) -> None:
         told = sorted(child.communicate(timeout=60)[0].strip() for child in children)
     assert told == ["Renewed", *["Rested"] * 9]
     assert (tmp_path / "orders").read_bytes() == b"o"
+
+
+def test_a_fault_that_nobody_thought_of_is_a_failure_that_waits_its_time(home: Household) -> None:
+    def stumble() -> None:
+        raise EOFError("secret")
+
+    home.authority.before_signing = stumble
+    outcome = home.lifecycle.tend(WANTED)
+    assert isinstance(outcome, Failed)
+    assert outcome.until == TODAY + HOUR
+    assert "EOFError at test_lifecycle.py:" in str(outcome.error)
+    assert "secret" not in str(home.told[-1].message)
+    setback = home.lifecycle.records.load("example.com").setbacks[home.authority.directory]
+    assert (setback.kind, setback.failures) == (ErrorKind.ORDER_FAILED, 1)
+    assert isinstance(home.lifecycle.tend(WANTED), Rested)
+    assert len(home.authority.orders) == 1
+
+
+def test_attempts_cut_off_in_the_future_hold_nothing_up(home: Household) -> None:
+    cut_off = replace(home.lifecycle.records.load("example.com"), cut_off=3, last_attempt=TODAY + 365 * DAY)
+    home.lifecycle.records.save(cut_off)
+    assert isinstance(home.lifecycle.tend(WANTED), Renewed)
+
+
+def test_a_window_that_is_always_over_costs_one_order_a_day(home: Household) -> None:
+    home.authority.suggestion = RenewalAdvice(Span(TODAY - 9 * DAY, TODAY - 8 * DAY), None, None)
+    for _ in range(24):
+        home.lifecycle.tend(WANTED)
+        home.calendar.move(hours=1)
+    assert len(home.authority.orders) == 1
+    home.lifecycle.tend(WANTED)
+    assert len(home.authority.orders) == 2

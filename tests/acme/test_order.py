@@ -190,6 +190,34 @@ def test_what_was_not_proved_is_given_back_to_the_ca(lab: Laboratory, tmp_path: 
     assert [account.post(url).json()["status"] for url in urls] == ["deactivated"] * 2
 
 
+STRANGE = {
+    "another's name": (
+        rewriting("authZ", lambda it: {**it, "identifier": {"type": "dns", "value": "victim.test"}}),
+        "victim.test, which was not ordered",
+    ),
+    "more than were ordered": (
+        rewriting("order-plz", lambda it: {**it, "authorizations": it["authorizations"] * 2}),
+        "4 authorizations for 2 names",
+    ),
+    "no challenges": (
+        rewriting("authZ", lambda it: {key: it[key] for key in it if key != "challenges"}),
+        "no ACME",
+    ),
+}
+
+
+@pytest.mark.parametrize(("change", "text"), STRANGE.values(), ids=STRANGE)
+def test_nothing_is_published_for_strange_authorizations(
+    lab: Laboratory, tmp_path: Path, change: Then, text: str
+) -> None:
+    account = lab.account_by_shim(tmp_path)
+    lab.shim.then.append(change)
+    error = refusal(lab, account)
+    assert error.kind is ErrorKind.CA_UNAVAILABLE
+    assert text in str(error)
+    assert lab.records.shown == []
+
+
 def without_intermediate(pem: bytes) -> bytes:
     return pem[: pem.index(b"-----END CERTIFICATE-----") + 26]
 

@@ -71,4 +71,43 @@ def test_a_ledger_that_cannot_be_kept_costs_the_tenants_alone(home: Household, t
     api_nobody_asks = ResolutionApi("http://unused.test")
     tenants = Tenants(blocked, ("alice",), 1, api_nobody_asks, locks, home.calendar, home.told.append)
     assert set(rounds(home, tenants).go()) == {"example.com", "a.org", "b.org"}
-    assert home.told[0].kind is ErrorKind.STORE
+    assert home.told[-1].kind is ErrorKind.STORE
+
+
+def test_a_sweep_that_breaks_keeps_nobody_waiting(home: Household) -> None:
+    def broken() -> int:
+        raise IsADirectoryError
+
+    settings = read_settings({"SERVER_DOMAIN": "example.com"})
+    outcomes = Rounds(settings, home.lifecycle, None, broken).go()
+    assert isinstance(outcomes["example.com"], Renewed)
+    assert home.told[0].event is Event.WARNED
+    assert "IsADirectoryError" in str(home.told[0].message)
+
+
+def test_the_domain_has_its_certificate_before_tenants_are_asked_for(home: Household, tmp_path: Path) -> None:
+    with api({"/router/resolve/v2/alice": (404, b"{}")}) as (url, _):
+        locks = Locks(tmp_path / "locks", brief, time.monotonic)
+        tenants = Tenants(tmp_path / "t", ("alice",), 1, ResolutionApi(url), locks, home.calendar, home.told.append)
+        rounds(home, tenants).go()
+    events = home.events()
+    assert events.index(Event.ISSUED) < events.index(Event.REFUSED)
+
+
+def test_a_tenant_whose_order_fails_lets_the_next_one_by(home: Household, tmp_path: Path) -> None:
+    answers = {f"/router/resolve/v2/{tenant}": (200, ROUTES) for tenant in ("alice", "bob")}
+    with api(answers) as (url, _):
+        locks = Locks(tmp_path / "locks", brief, time.monotonic)
+        tenants = Tenants(
+            tmp_path / "t", ("alice", "bob"), 1, ResolutionApi(url), locks, home.calendar, home.told.append
+        )
+        settings = read_settings({"SERVER_DOMAIN": "example.com"})
+        own = Rounds(settings, home.lifecycle, None, lambda: 0).go()
+        home.authority.failures = [AcmeError(ErrorKind.CAA, "no")]
+        home.calendar.move(minutes=10)
+        first = Rounds(settings, home.lifecycle, tenants, lambda: 0).go()
+        home.calendar.move(minutes=10)
+        second = Rounds(settings, home.lifecycle, tenants, lambda: 0).go()
+    assert isinstance(own["example.com"], Renewed)
+    assert isinstance(first["alice.example.com"], Failed)
+    assert isinstance(second["bob.example.com"], Renewed)

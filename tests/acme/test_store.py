@@ -91,11 +91,19 @@ def test_the_live_one_is_kept_though_the_clock_was_set_back(store: Store) -> Non
 
 def test_what_a_run_that_died_left_is_removed(store: Store) -> None:
     store.put(candidate(), TODAY)
-    left = [store.archive("example.com") / f"x.1{UNFINISHED}", store.live(f".example.com.1{UNFINISHED}")]
+    left = [store.archive("example.com") / f"x.1{UNFINISHED}", store.live(f".example.com.0123abcd{UNFINISHED}")]
     left[0].mkdir()
     left[1].symlink_to("nowhere")
     store.put(candidate(), TODAY)
     assert [path for path in left if path.exists(follow_symlinks=False)] == []
+
+
+def test_what_another_name_that_begins_alike_is_writing_stays(store: Store) -> None:
+    store.put(candidate(), TODAY)
+    other = store.live(f".example.com.au.0123abcd{UNFINISHED}")
+    other.symlink_to("nowhere")
+    store.put(candidate(), TODAY)
+    assert other.is_symlink()
 
 
 def test_the_same_twice_within_a_second_is_no_failure(store: Store) -> None:

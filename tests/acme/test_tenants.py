@@ -1,9 +1,12 @@
 """Is a tenant's wish granted only when the resolution API knows the tenant, and in its turn?"""
 
 import contextlib
+import socket
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -141,3 +144,29 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     with pytest.raises(AcmeError) as caught:
         tenants(tmp_path, "http://unused.test", "alice")[0].admitted(NOBODY)
     assert caught.value.kind is ErrorKind.STORE
+
+
+def test_an_answer_that_drips_ends_at_the_deadline() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def drip() -> None:
+            line, _ = server.accept()
+            with line, contextlib.suppress(OSError):
+                line.recv(4096)
+                for byte in b"HTTP/1.1 200 OK" + b" " * 40:
+                    line.sendall(bytes([byte]))
+                    threading.Event().wait(0.1)
+
+        dripping = threading.Thread(target=drip)
+        dripping.start()
+        with pytest.raises(ApiDownError, match=r"did not answer within 0\.5 s"):
+            ResolutionApi(f"http://127.0.0.1:{server.getsockname()[1]}", seconds=0.5).knows("alice")
+        dripping.join(10)
+
+
+def test_who_is_unknown_gives_way_to_the_next(tmp_path: Path) -> None:
+    with api({V2: (200, ROUTES), "/router/resolve/v2/aaron": (404, b"{}")}) as (url, _):
+        wished, _ = tenants(tmp_path, url, "aaron", "alice", limit=1)
+        assert wished.admitted(NOBODY) == ()
+        later = replace(wished, clock=Calendar(wished.clock() + timedelta(minutes=10)))
+        assert later.admitted(NOBODY) == ("alice",)
