@@ -9,7 +9,7 @@ from acme_client.authorization import Stands
 from acme_client.directories import is_staging, staging_of
 from acme_client.issuer import Order, RenewalAdvice, Signed
 from acme_client.order import OrderRequest, issue
-from acme_client.proofs import Clock, Prover, Wait
+from acme_client.proofs import Prover
 from acme_client.renewal_info import renewal_advice
 from acme_client.revocation import RevocationReason, revoke
 from acme_client.settings import KeyType
@@ -39,8 +39,6 @@ class Authority:
     prover: Prover
     check_caa: CheckCaa
     network_for: NetworkFor
-    clock: Clock
-    wait: Wait
     stands: Stands = lambda *_: False
     """Whether a record of dns-persist-01 is set."""
     _account: Account | None = field(default=None, repr=False)

@@ -109,8 +109,6 @@ def _authority(directory: str, parts: Parts, prover: DnsProver) -> Authority:
         prover=prover,
         check_caa=lambda names, identities, account: check_caa(names, identities, account, look_up),
         network_for=lambda key: Network(line, key),
-        clock=now,
-        wait=Signals.wait,
     )
 
     def stands(domain: str, is_wildcard: bool, challenge: Mapping[str, Any]) -> bool:

@@ -11,7 +11,7 @@ from acme_client.errors import AcmeError, ErrorKind
 from acme_client.issuer import Order
 from acme_client.pair import read_pair
 from acme_client.revocation import RevocationReason
-from tests.acme.rig.laboratory import APPLICANT, NAMES, Laboratory, laboratory, now
+from tests.acme.rig.laboratory import APPLICANT, NAMES, Laboratory, laboratory
 from tests.acme.rig.shim import at, problem, times
 
 
@@ -41,8 +41,6 @@ def authority_at(lab: Laboratory, accounts: Path, directory: str, forbidden: str
         prover=lab.records,
         check_caa=check_caa,
         network_for=lab.network_for(),
-        clock=now,
-        wait=lab.timer.wait,
     )
 
 
