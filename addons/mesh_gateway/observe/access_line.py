@@ -91,8 +91,13 @@ def shorten(text: str, length: int) -> str:
 
 def timestamp(epoch_seconds: float) -> str:
     """RFC 3339 in UTC with milliseconds."""
-    second, microsecond = divmod(round(epoch_seconds * 1e6), 1_000_000)
-    return f"{_second(second)}.{microsecond // 1000:03d}Z"
+    return _millisecond(round(epoch_seconds * 1e6) // 1000)
+
+
+@lru_cache(16)  # exchanges end in another order than they began
+def _millisecond(epoch_milliseconds: int) -> str:
+    second, millisecond = divmod(epoch_milliseconds, 1000)
+    return f"{_second(second)}.{millisecond:03d}Z"
 
 
 @lru_cache(2)

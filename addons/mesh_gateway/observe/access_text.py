@@ -34,9 +34,6 @@ def encoded_line(exchange: Exchange, now: float) -> bytes:
 
 
 def _line(exchange: Exchange, now: float) -> str:
-    start = exchange.started
-    ended = now if exchange.ended is None else exchange.ended
-    asked = start if exchange.resolved is None else exchange.resolved
     return (
         f'{{"time":"{timestamp(exchange.started_at)}","requestId":{_json(exchange.request_id, ID_LENGTH)}'
         f",{_who(exchange)}"
@@ -44,9 +41,7 @@ def _line(exchange: Exchange, now: float) -> str:
         f',"code":{f'"{exchange.failure.value}"' if exchange.failure else "null"}'
         f',"reason":{_json(exchange.reason, USUAL.reason)},{_way(exchange)},"cache":"{exchange.cache.value}"'
         f',"bytesReceived":{exchange.bytes_received},"bytesSent":{exchange.bytes_sent}'
-        f',"resolveMs":{_duration(start, exchange.resolved)},"connectMs":{_duration(asked, exchange.connected)}'
-        f',"firstByteMs":{_duration(start, exchange.first_byte)},"totalMs":{_duration(start, ended)}'
-        f",{_how(exchange)}}}\n"
+        f",{_durations(exchange, now)},{_how(exchange)}}}\n"
     )
 
 
@@ -93,6 +88,21 @@ def _straight_way(source: str, address: str) -> str:
 def _attempt_text(attempt: Attempt) -> str:
     source, address = _json(attempt.source, USUAL.name), _json(attempt.address, USUAL.name)
     return f'{{"source":{source},"address":{address},"error":{_json(attempt.error, USUAL.error)}}}'
+
+
+def _durations(exchange: Exchange, now: float) -> str:
+    start, resolved, connected = exchange.started, exchange.resolved, exchange.connected
+    first_byte, ended = exchange.first_byte, now if exchange.ended is None else exchange.ended
+    if resolved is None or connected is None or first_byte is None:
+        asked = start if resolved is None else resolved
+        return (
+            f'"resolveMs":{_duration(start, resolved)},"connectMs":{_duration(asked, connected)}'
+            f',"firstByteMs":{_duration(start, first_byte)},"totalMs":{_duration(start, ended)}'
+        )
+    return (  # what nearly every exchange has
+        f'"resolveMs":{(resolved - start) * 1000:.3f},"connectMs":{(connected - resolved) * 1000:.3f}'
+        f',"firstByteMs":{(first_byte - start) * 1000:.3f},"totalMs":{(ended - start) * 1000:.3f}'
+    )
 
 
 def _how(exchange: Exchange) -> str:

@@ -33,10 +33,11 @@ class _Durations:
         self._sums: dict[str, float] = {}
 
     def observe(self, label: str, seconds: float) -> None:
-        if label not in self._counts:
-            self._counts[label] = [0] * (len(self._bounds) + 1)
+        counts = self._counts.get(label)
+        if counts is None:
+            counts = self._counts[label] = [0] * (len(self._bounds) + 1)
             self._sums[label] = 0.0
-        self._counts[label][bisect_left(self._bounds, seconds)] += 1
+        counts[bisect_left(self._bounds, seconds)] += 1
         self._sums[label] += seconds
 
     def family(self, name: str, text: str) -> HistogramMetricFamily:

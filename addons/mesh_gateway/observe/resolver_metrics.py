@@ -1,8 +1,10 @@
 """What does the resolver do, and how does the API answer it?"""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import CounterMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from mesh_gateway.resolve.observer import CallOutcome, ResolverEvent
 
@@ -14,25 +16,31 @@ _LOOKUPS = frozenset(
 )
 
 
-class ResolverMetrics:
+class ResolverMetrics(Collector):
     """The metrics of routes: a `ResolverObserver`."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        lookups = Counter("gateway_route_lookups", "Look-ups of a tenant's routes.", ["state"], registry=registry)
-        events = Counter("gateway_resolver_events", "What the resolver did by itself.", ["event"], registry=registry)
         calls = Histogram(
             "gateway_resolver_call_seconds", "Calls of the API.", ["outcome"], registry=registry, buckets=_SECONDS
         )
-        self._events = {
-            event: lookups.labels(event.value) if event in _LOOKUPS else events.labels(event.value)
-            for event in ResolverEvent
-        }
+        self._events = dict.fromkeys(ResolverEvent, 0)
+        """Plain numbers, for one of them is counted for each request (see `exchange_metrics.py`)."""
         self._calls = {outcome: calls.labels(outcome.value) for outcome in CallOutcome}
         self._dropped = Counter("gateway_routes_dropped", "Routes of the API that cannot be used.", registry=registry)
         self._entries = Gauge("gateway_route_cache_entries", "Tenants whose routes are remembered.", registry=registry)
+        registry.register(self)
 
     def event(self, event: ResolverEvent) -> None:
-        self._events[event].inc()
+        self._events[event] += 1
+
+    def collect(self) -> Iterator[Metric]:
+        """What a scrape gets of events."""
+        lookups = CounterMetricFamily("gateway_route_lookups", "Look-ups of a tenant's routes.", labels=["state"])
+        events = CounterMetricFamily("gateway_resolver_events", "What the resolver did by itself.", labels=["event"])
+        for event, count in self._events.items():
+            (lookups if event in _LOOKUPS else events).add_metric([event.value], count)
+        yield lookups
+        yield events
 
     def api_call(self, outcome: CallOutcome, seconds: float) -> None:
         """One call of the source ended after `seconds`."""

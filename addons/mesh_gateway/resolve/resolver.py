@@ -78,11 +78,11 @@ class Resolver:
 
     def peek(self, tenant: str) -> Resolution | None:
         """The answer at hand; None when it takes `resolve`."""
-        if not TENANT.fullmatch(tenant):
-            return Resolution(tenant, Standing.UNKNOWN, CacheState.NONE)
         now = self._clock()
         if entry := self._memory.entry(tenant):
             return self._peek_routes(tenant, entry, now)
+        if not TENANT.fullmatch(tenant):
+            return Resolution(tenant, Standing.UNKNOWN, CacheState.NONE)
         if absence := self._memory.absence(tenant, now):
             self._observer.event(ResolverEvent.NEGATIVE)
             return Resolution(tenant, absence.standing, CacheState.NEGATIVE, absence.routes)

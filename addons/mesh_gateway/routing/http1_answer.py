@@ -35,31 +35,16 @@ class AnswerHead:
     fields: FieldSection
     keeps_alive: bool
     """Whether the upstream is ready for another request afterwards (RFC 9112 9.3)."""
+    body: Body | str
+    """Where the body ends (RFC 9112 6.3) unless the request was HEAD, or what is wrong with that."""
 
     def values(self, name: bytes) -> list[bytes]:
         """All values of the field, whose name is given in lower case."""
         return self.fields.by_name.get(name, [])
 
     def framing(self, method: str) -> Body | str:
-        """Where the body of the answer to a `method` request ends (RFC 9112 6.3), or what is wrong with that."""
-        if method == "HEAD" or self.status < FINAL or self.status in BODYLESS:
-            return _NONE
-        if codings := self.values(b"transfer-encoding"):
-            return self._coded(codings)
-        lengths = self.values(b"content-length")
-        if not lengths:
-            return _UNTIL_END
-        if len(lengths) > 1 or not _LENGTH.fullmatch(lengths[0]):
-            return f"content-length {str(lengths)[:_LONGEST_EXCERPT]}"
-        return Body(Framing.LENGTH, int(lengths[0]))
-
-    def _coded(self, codings: list[bytes]) -> Body | str:
-        """The coding overrides a length beside it; any other than one `chunked` is not undone here."""
-        if self.version is Version.HTTP_1_0:
-            return "transfer-encoding in HTTP/1.0"  # RFC 9112 6.1: whoever passed it on did not know what it means
-        if len(codings) > 1 or codings[0].lower() != b"chunked":
-            return f"transfer-encoding {str(codings)[:_LONGEST_EXCERPT]}"
-        return _CHUNKED
+        """Where the body of the answer to a `method` request ends, or what is wrong with that."""
+        return _NONE if method == "HEAD" else self.body
 
 
 def read_answer(raw: bytes) -> AnswerHead | str:
@@ -75,9 +60,31 @@ def read_answer(raw: bytes) -> AnswerHead | str:
         return f"field line {fields[:_LONGEST_EXCERPT]!r}"
     if len(fields) > MAX_ANSWER_FIELDS:
         return "too many header fields"
-    version = _VERSIONS[found[1]]
+    version, status = _VERSIONS[found[1]], int(found[2])
     keeps_alive = _keeps_alive(version, fields.by_name.get(b"connection"))
-    return AnswerHead(version, int(found[2]), found[3] or b"", fields, keeps_alive)
+    return AnswerHead(version, status, found[3] or b"", fields, keeps_alive, _body(version, status, fields))
+
+
+def _body(version: Version, status: int, fields: FieldSection) -> Body | str:
+    if status < FINAL or status in BODYLESS:
+        return _NONE
+    if codings := fields.by_name.get(b"transfer-encoding"):
+        return _coded(version, codings)
+    lengths = fields.by_name.get(b"content-length")
+    if not lengths:
+        return _UNTIL_END
+    if len(lengths) > 1 or not _LENGTH.fullmatch(lengths[0]):
+        return f"content-length {str(lengths)[:_LONGEST_EXCERPT]}"
+    return Body(Framing.LENGTH, int(lengths[0]))
+
+
+def _coded(version: Version, codings: list[bytes]) -> Body | str:
+    """The coding overrides a length beside it; any other than one `chunked` is not undone here."""
+    if version is Version.HTTP_1_0:
+        return "transfer-encoding in HTTP/1.0"  # RFC 9112 6.1: whoever passed it on did not know what it means
+    if len(codings) > 1 or codings[0].lower() != b"chunked":
+        return f"transfer-encoding {str(codings)[:_LONGEST_EXCERPT]}"
+    return _CHUNKED
 
 
 def _keeps_alive(version: Version, connection: list[bytes] | None) -> bool:

@@ -295,9 +295,10 @@ class FastExchange:
             self._open_tunnel(told, body)
             return
         record.bytes_sent += len(body)
-        self._touch(worker.settings.idle_timeout)
         if is_whole:
             self._end_with_answer()
+        else:
+            self._touch(worker.settings.idle_timeout)
         self.client.start(told, body, is_whole=is_whole)
         if is_whole and not self._request_ended:
             self.client.stop_reading()

@@ -40,10 +40,10 @@ class Walk:
     def __init__(self, front: "Front", walker: Walker, candidates: tuple[Candidate, ...], *, http2: bool) -> None:
         self._front = front
         self._walker = walker
-        self._untried = list(candidates)
+        self._untried = candidates
         self._http2 = http2
         self._candidate: Candidate | None = None
-        self._failures: set[Failure] = set()
+        self._failures: frozenset[Failure] = frozenset()
         self._task: asyncio.Task[None] | None = None
         self.attempt: Attempt | None = None
         """The one that is being made, or was made last."""
@@ -54,7 +54,8 @@ class Walk:
             failures = self._failures
             self._walker.exhausted(next(iter(failures)) if len(failures) == 1 else Failure.ROUTES_EXHAUSTED)
             return
-        candidate = self._candidate = self._untried.pop(0)
+        candidate = self._candidate = self._untried[0]
+        self._untried = self._untried[1:]
         self.attempt = Attempt(candidate.source, candidate.endpoint)
         self._walker.record.attempts.append(self.attempt)
         if self._front.is_own_listener(candidate):
@@ -84,7 +85,7 @@ class Walk:
     def _failed(self, failure: Failure, reason: str, *, fresh: bool) -> None:
         self.break_attempt(reason)
         self.blame()
-        self._failures.add(failure)
+        self._failures |= {failure}
         self.go_on(fresh=fresh)
 
     def break_attempt(self, reason: str | None) -> None:
@@ -105,7 +106,7 @@ class Walk:
     def turn_back(self, *, same: bool) -> None:
         """The connection broke before an answer: go the same route once more, or the next where there is one."""
         if self._candidate and (same or not self._untried):
-            self._untried.insert(0, self._candidate)
+            self._untried = (self._candidate, *self._untried)
 
     def stop(self) -> None:
         """Nobody waits any more."""
