@@ -1,12 +1,15 @@
 # The gateway's image: docker build -t mesh-router-gateway .
+# With the DNS providers of requirements-dns.txt, such as cloudflare: docker build --build-arg DNS_EXTRAS=1 ...
 ARG PYTHON_VERSION=3.13
 
 FROM python:${PYTHON_VERSION}-slim-bookworm AS build
 WORKDIR /app
-COPY requirements.lock ./
+# Empty, or anything for the extras: some 100 MB more.
+ARG DNS_EXTRAS=
+COPY requirements.lock requirements-dns.lock ./
 RUN python -m venv .venv \
  && .venv/bin/python -m pip install --quiet --no-input --no-cache-dir --disable-pip-version-check \
-    --require-hashes -r requirements.lock \
+    --require-hashes -r requirements.lock ${DNS_EXTRAS:+-r requirements-dns.lock} \
  && .venv/bin/python -m pip uninstall --quiet --yes pip
 COPY LICENSE ./
 COPY launch ./launch

@@ -14,10 +14,11 @@ from launch.cores import usable_cores
 from launch.listeners import Listeners
 from launch.place import Place
 from launch.programs import Program, Tool, find_leash, gateway, web_port
-from launch.supervision import AS_A_SERVICE, AS_MITMWEB, AT_A_TERMINAL, Order, Supervisor, say, supervise
+from launch.supervision import AS_A_SERVICE, AS_MITMWEB, AT_A_TERMINAL, Order, Supervisor, report, say, supervise
 from launch.yard import Yard
 from mesh_gateway.healthcheck import complaint, own_address
 from mesh_gateway.settings import Settings, SettingsError, defaults_from, read_settings
+from mesh_gateway.settings_paths import check_paths
 from mesh_gateway.tasks import Tasks
 
 USAGE = """\
@@ -56,13 +57,14 @@ async def _run(tool: Tool, options: Sequence[str], environment: Mapping[str, str
     is_demo = not environment.get("SERVER_DOMAIN", "").strip()
     async with _surroundings(environment, private, is_demo=is_demo) as surroundings:
         settings = read_settings(defaults_from(surroundings))
+        check_paths(settings)
         for wish in ports.wishes(settings):
             ports.check(wish, shared=not is_demo)
         if tool is Tool.WEB:
             ports.check(ports.Wish("WEB_PORT", "127.0.0.1", web_port(surroundings)))
         program = gateway(tool, options, surroundings, private, leash=find_leash())
         workers = 1 if tool is Tool.WEB else settings.workers
-        certification = Certification(certificate_program(surroundings, find_leash()), say)
+        certification = Certification(certificate_program(surroundings, find_leash()), report)
         supervisor = _supervisor(program, settings, private, workers=workers, look_now=certification.look_now)
         beside = Tasks()
         if ports.obtains_certificates(settings) and not is_demo:
@@ -82,7 +84,7 @@ def _supervisor(
     folder.mkdir()
     places = workers or usable_cores()
     patience = settings.drain_timeout + _PATIENCE_SECONDS
-    yard = Yard(program, folder, patience, report=say, is_single=places == 1)
+    yard = Yard(program, folder, patience, report=report, is_single=places == 1)
     listeners = [Listeners(lambda: (*ports.wishes(settings), *ports.https_wish(settings))) for _ in range(places)]
     for each in listeners:
         each.open()

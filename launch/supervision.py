@@ -8,6 +8,7 @@ import asyncio
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from enum import Enum, auto, unique
 from typing import assert_never
 
@@ -40,6 +41,12 @@ def say(line: str) -> None:
     """One line for the operator; standard output belongs to the access log."""
     sys.stderr.write(f"{line}\n")
     sys.stderr.flush()
+
+
+def report(line: str) -> None:
+    """One line of the log, with the time of day as the workers' lines have it, which are mitmproxy's (mitmproxy.log)."""
+    now = datetime.now().astimezone()
+    say(f"[{now:%H:%M:%S}.{now.microsecond // 1000:03}] {line}")
 
 
 class Supervisor:

@@ -126,6 +126,21 @@ def test_a_wrong_setting_stops_the_start_with_one_line(tmp_path: Path) -> None:
     assert done.stderr == "CACHE_TTL holds 'soon' but wants a duration such as 30, 1.5s, 500ms, 5m or 24h\n"
 
 
+WRONG_PATHS = {
+    "BACKEND_URL": "file:/nope",
+    "CERT_DIR": "/dev/null",
+    "UPSTREAM_CA_FILE": "/nope",
+}
+
+
+@pytest.mark.parametrize("variable", WRONG_PATHS)
+def test_a_path_that_leads_nowhere_stops_the_start_as_a_wrong_setting_does(tmp_path: Path, variable: str) -> None:
+    done = start(tmp_path, SERVER_DOMAIN="example.com", **{variable: WRONG_PATHS[variable]})
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"{variable} holds '{WRONG_PATHS[variable]}' but wants ")
+    assert done.stderr.count("\n") == 1
+
+
 def test_a_start_that_fails_in_mitmproxy_ends_with_its_status_instead_of_trying_for_ever(tmp_path: Path) -> None:
     ports = {"PORT": str(free_port()), "ADMIN_PORT": str(free_port())}
     done = start(tmp_path, "--scripts", "missing.py", **ports)

@@ -1,18 +1,21 @@
 """Are workers kept running, replaced and ended as they should be? With real processes that stand in for them."""
 
 import asyncio
+import logging
 import os
+import re
 import signal
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from mitmproxy.log import MitmFormatter
 
 from launch.listeners import Listeners
 from launch.place import Place
 from launch.programs import Program
-from launch.supervision import AS_A_SERVICE, AS_MITMWEB, AT_A_TERMINAL, Order, Supervisor, supervise
+from launch.supervision import AS_A_SERVICE, AS_MITMWEB, AT_A_TERMINAL, Order, Supervisor, report, supervise
 from launch.yard import Numbers, Yard
 from mesh_gateway.tasks import Tasks
 
@@ -241,3 +244,9 @@ async def test_what_runs_beside_the_workers_is_woken_with_them(tmp_path: Path, o
     supervisor.heed(signal.SIGHUP, order)
     assert len(woken) == told
     await yard.tasks.close()
+
+
+def test_a_line_of_the_log_has_the_form_of_the_workers_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    report("all workers were replaced")
+    theirs = MitmFormatter(colorize=False).format(logging.makeLogRecord({"msg": "all workers were replaced"}))
+    assert re.sub(r"\d", "0", capsys.readouterr().err) == re.sub(r"\d", "0", f"{theirs}\n")

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -196,7 +197,7 @@ async def test_a_name_without_a_certificate_gets_an_alert_and_nothing_else(
 
 async def test_a_name_that_is_no_ascii_gets_an_alert_and_a_count_and_no_traceback(place: World) -> None:
     async def failed() -> float:
-        return total(await place.gateway.metrics(), "gateway_tls_handshake_failures_total")
+        return total(await place.gateway.metrics(), "gateway_tls_handshake_failures_total", reason="unknown_sni")
 
     before, logged = await failed(), len(place.gateway.log)
     odd = hello(ssl.TLSVersion.TLSv1_2, "a00.example.com").replace(b"a00.example.com", b"a\xff\xfe.example.com")
@@ -276,21 +277,67 @@ async def test_the_first_certificate_opens_https_without_a_restart(tmp_path: Pat
         host, _ = await here.new_tenant("early")
         assert (await here.ask("GET", host)).status == 200
         assert not listens(here.gateway.tls_port)
-        assert await notes(here) == ["https is not served yet: no certificate in store can serve"]
+        reason = "there is no certificate in CERT_DIR, and SSL_EMAIL is not set, so none is obtained"
+        assert await notes(here) == [f"https is not served yet: {reason} (docs/certificates.md)"]
         serial = authority.renew(store / "live" / "example.com", *NAMES)
         await eventually(lambda: listens(here.gateway.tls_port), "https opens")
         assert await serial_at(here, host) == serial
         async with here.connect_tls(host) as client:
             assert (await client.ask("GET", host)).status == 200
         assert (await here.ask("GET", host)).status == 200
-        assert await notes(here) is None
+        assert await notes(here) == []
 
 
-async def notes(here: World) -> object:
+async def test_readiness_tells_what_keeps_the_first_certificate_away(tmp_path: Path, authority: Authority) -> None:
+    store = tmp_path / "store"
+    (store / "state").mkdir(parents=True)
+    record = {
+        "version": 1,
+        "name": "example.com",
+        "last_error": {"kind": "dns-provider", "message": "192.0.2.1 does not answer"},
+        "failures": 3,
+        "not_before_next_attempt": "2999-01-01T00:00:00Z",
+    }
+    (store / "state" / "example.com.json").write_text(json.dumps(record))
+    async with world(tmp_path, authority, CERT_DIR=str(store), SSL_EMAIL="a@example.com") as here:
+        (note,) = await notes(here)
+    assert "the certificate example.com could not be obtained (3 times): 192.0.2.1 does not answer." in note
+    assert "It is tried again at 2999-01-01 00:00:00 UTC" in note
+
+
+async def test_a_port_that_is_taken_when_the_first_certificate_comes_is_had_later(
+    tmp_path: Path, authority: Authority
+) -> None:
+    store = tmp_path / "store"
+    async with world(tmp_path, authority, CERT_DIR=str(store)) as here:
+        gateway = here.gateway
+        with socket.create_server((LOOPBACK, gateway.tls_port)):  # another program, which shares it with nobody
+            authority.renew(store / "live" / "example.com", *NAMES)
+            await eventually(lambda: "https stays closed" in gateway.log, "it is told")
+            assert (await here.ask("GET", "example.com", "/_health")).status == 200
+        await eventually(lambda: "https is open, 3 ports now" in gateway.log, "https opens")
+        assert gateway.log.count("https stays closed") == gateway.log.count("failed to listen") == 1
+        await serial_at(here, "example.com")
+
+
+async def test_a_worker_that_ends_no_longer_waits_for_a_port(tmp_path: Path, authority: Authority) -> None:
+    store = tmp_path / "store"
+    async with world(tmp_path, authority, CERT_DIR=str(store)) as here:
+        gateway = here.gateway
+        with socket.create_server((LOOPBACK, gateway.tls_port)):
+            authority.renew(store / "live" / "example.com", *NAMES)
+            await eventually(lambda: "https stays closed" in gateway.log, "it is told")
+            gateway.terminate()
+            assert await gateway.exited() == 0
+        assert "https is open" not in gateway.log
+
+
+async def notes(here: World) -> list[str]:
     async with Http1.connect(here.gateway.admin_port) as client:
         answer = await client.ask("GET", "admin", "/_ready")
     assert answer.status == 200
-    return answer.json.get("notes")
+    told: list[str] = answer.json.get("notes", [])
+    return told
 
 
 async def test_the_default_certificate_serves_unknown_names_by_their_host(tmp_path: Path, authority: Authority) -> None:

@@ -12,6 +12,7 @@ from mesh_gateway.observe.renewals import (
     LOOK_SECONDS,
     MOST_BYTES,
     MOST_COUNTED,
+    MOST_TEXT,
     Renewals,
     RenewalsFolder,
     parse_renewal,
@@ -69,7 +70,18 @@ def test_what_the_program_says_is_shown() -> None:
 
 
 def test_an_error_that_a_success_has_mended_is_not_shown() -> None:
-    assert parse_renewal(content(failures=0)).last_error is None
+    mended = parse_renewal(content(failures=0, not_before_next_attempt="2026-01-01T01:00:00Z"))
+    assert (mended.last_error, mended.error_message, mended.next_attempt) == (None, None, None)
+
+
+def test_what_the_last_error_was_and_when_it_is_tried_again_is_kept_in_bounds() -> None:
+    told = {"kind": "dns", "message": " no\nanswer\x1b" + "x" * 1000, "at": "2026-01-01T00:00:00Z"}
+    record = parse_renewal(content(last_error=told, not_before_next_attempt="2026-01-01T01:00:00Z"))
+    assert record.next_attempt == 1767229200
+    assert record.error_message is not None
+    assert record.error_message.startswith("no answer x")
+    assert len(record.error_message) == MOST_TEXT
+    assert parse_renewal(content(last_error={"kind": "dns", "message": 3})).error_message is None
 
 
 def test_a_kind_of_error_that_is_no_word_is_other() -> None:

@@ -14,6 +14,8 @@ MOST_BYTES = 1 << 16
 LOOK_SECONDS = 5.0
 MOST_COUNTED = 1 << 53
 """Up to here each count is a float of its own, as the metrics show it; far larger ones are no float at all."""
+MOST_TEXT = 500
+"""Of an error's message so many characters are told."""
 _NOT_A_RECORD = "dns-leftovers.json"
 _NAME = re.compile(r"[A-Za-z0-9._*-]{1,253}")
 _KIND = re.compile(r"[A-Za-z0-9_-]{1,40}")
@@ -32,6 +34,10 @@ class Renewal:
     failures_in_a_row: int
     last_error: str | None
     """The kind of the last failure, while it is the last word."""
+    error_message: str | None = None
+    """What the program says of it, in plain words and without secrets: for operators."""
+    next_attempt: float | None = None
+    """When it is tried again, after a failure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +68,8 @@ def parse_renewal(content: bytes) -> Renewal:
         failures=_count(counts, "failure"),
         failures_in_a_row=in_a_row,
         last_error=_kind(error) if in_a_row else None,
+        error_message=_message(error) if in_a_row else None,
+        next_attempt=_moment(told, "not_before_next_attempt") if in_a_row else None,
     )
 
 
@@ -86,6 +94,13 @@ def _count(told: Mapping[str, Any], key: str) -> int:
 def _kind(error: Mapping[str, Any]) -> str:
     kind = error.get("kind")
     return kind.lower() if isinstance(kind, str) and _KIND.fullmatch(kind) else "other"
+
+
+def _message(error: Mapping[str, Any]) -> str | None:
+    message = error.get("message")
+    if not isinstance(message, str) or not message.strip():
+        return None
+    return "".join(each if each.isprintable() else " " for each in message.strip()[:MOST_TEXT])
 
 
 @dataclass(slots=True)

@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import mitmproxy.version
 from prometheus_client import CollectorRegistry
@@ -40,8 +39,8 @@ from mesh_gateway.routing.limits import RateLimiter
 from mesh_gateway.routing.request_ids import RequestIds
 from mesh_gateway.routing.routes import Route
 from mesh_gateway.settings import Settings
+from mesh_gateway.settings_paths import check_routes_file, routes_file
 
-FILE_PREFIX = "file:"
 RETIRE_POLL_SECONDS = 0.2
 JITTER = random.Random()  # noqa: S311 - spreads retries, guards nothing
 # What mitmweb collects of bodies where INSPECT_BODY_SIZE says nothing.
@@ -86,6 +85,7 @@ async def build(settings: Settings, paths: Paths, *, is_watched: bool) -> Parts:
 
     Raises ValueError or OSError for files that the settings name and that cannot be used.
     """
+    check_routes_file(settings)
     room = room_for(settings.max_connections, settings.max_exchanges)
     settings = replace(settings, max_connections=room.connections, max_exchanges=room.exchanges)
     metrics = Metrics(CollectorRegistry(), {"mitmproxy": mitmproxy.version.VERSION, "python": sys.version.split()[0]})
@@ -137,8 +137,7 @@ def _access_log(settings: Settings, metrics: Metrics) -> AccessLog | None:
 def _source(settings: Settings) -> tuple[Source, PrivateCa | None]:
     """Where routes come from, and with an API the authorities it vouches for."""
     policy = AddressPolicy(settings.route_networks, own_addresses())
-    if settings.backend_url.startswith(FILE_PREFIX):
-        path = Path(settings.backend_url.removeprefix(FILE_PREFIX))
+    if path := routes_file(settings):
         return FileSource(path, policy, clock=time.monotonic), None
     look_up = name_server_look_up(settings.backend_nameserver) if settings.backend_nameserver else system_look_up
     client = ApiClient(settings.backend_url, Dialing(Names(look_up, clock=time.monotonic)))

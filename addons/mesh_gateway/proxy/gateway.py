@@ -16,6 +16,7 @@ from OpenSSL import SSL
 
 from mesh_gateway.proxy import lookers, options
 from mesh_gateway.proxy.certificates.contexts import bare_context
+from mesh_gateway.proxy.certificates.unreadable import asked_name
 from mesh_gateway.proxy.composition import Parts, build
 from mesh_gateway.proxy.entry import choose_layer, port_of
 from mesh_gateway.proxy.flow_path.signals import Question
@@ -180,7 +181,8 @@ class Gateway:
         """Count clients that could not agree on TLS."""
         if self.parts and isinstance(data.conn, Client):
             worker = self.parts.worker
-            worker.metrics.connections.handshake_failed(worker.why_no_handshake(data.conn.sni))
+            asked = asked_name(data.ssl_conn, data.conn.sni)
+            worker.metrics.connections.handshake_failed(worker.why_no_handshake(asked))
 
     # Exchanges.
 

@@ -3,8 +3,11 @@
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any
 
 from mitmproxy import ctx
+from mitmproxy.proxy.mode_servers import ServerInstance
 
 from mesh_gateway.admin.metrics_page import MetricsPage
 from mesh_gateway.admin.siblings import Siblings
@@ -16,6 +19,8 @@ from mesh_gateway.tasks import Tasks
 logger = logging.getLogger(__name__)
 
 READY_POLL_SECONDS = 0.05
+FIRST_TRY_SECONDS, LONGEST_TRY_SECONDS = 1.0, 60.0
+"""Until a port that was taken is tried again: doubled each time, up to the second."""
 
 
 def cancel_default_listener() -> None:
@@ -61,17 +66,30 @@ class Listening:
             self._tasks.start(self._tell_when_ready(estate), name="readiness is told")
 
     async def widen(self, modes: Sequence[str]) -> None:
-        """Listen on what is new in `modes` as well; a port that cannot be had is logged as an error."""
-        estate, before = inheritance(), len(self._modes)
+        """Listen on what is new in `modes` as well. A port that cannot be had is tried again until the worker ends."""
+        estate = inheritance()
         self._modes = list(modes)
         ctx.options.update(mode=self._modes)
         proxyserver = ctx.master.addons.get("proxyserver")
         await proxyserver.setup_servers()
-        if all(instance.is_running for instance in proxyserver.servers):
+        closed = [instance for instance in proxyserver.servers if not instance.is_running]
+        if closed:
+            logger.error("%shttps stays closed, as its port cannot be had: it is tried again by itself", estate.title)
+            await self._open_in_time(closed)
+        if self._worker.keeps_connections:
             logger.warning("%sa certificate is there: https is open, %d ports now", estate.title, len(self._modes))
             estate.tell(f"ports {len(self._modes)}")
-        else:
-            logger.error("%shttps could not be opened (%d ports as before); restart", estate.title, before)
+
+    async def _open_in_time(self, closed: Sequence[ServerInstance[Any]]) -> None:
+        """Returns once all listen, or the worker is asked to end."""
+        pause = FIRST_TRY_SECONDS
+        while self._worker.keeps_connections and not all(instance.is_running for instance in closed):
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_TRY_SECONDS)
+            for instance in closed:
+                if self._worker.keeps_connections and not instance.is_running:
+                    with suppress(OSError):  # it has been told
+                        await instance.start()
 
     def heed_signals(self, look_anew: Callable[[], None]) -> None:
         """From now on signals end the worker as they should, and SIGHUP looks at the certificates anew."""

@@ -19,6 +19,7 @@ from mesh_gateway.observe.metrics import Metrics
 from mesh_gateway.pages import Answer
 from mesh_gateway.pipeline import Arrival, Brain, Candidate, Forward, Listener, OwnAnswer, OwnPath, Visit, mesh_route
 from mesh_gateway.proxy.admission import Admission
+from mesh_gateway.proxy.certificates.absence import why_no_https
 from mesh_gateway.proxy.certificates.greeting import Greeting
 from mesh_gateway.proxy.certificates.sightings import Sightings
 from mesh_gateway.proxy.certificates.table import Certificates
@@ -58,6 +59,8 @@ class Worker:
     clock: Callable[[], float] = time.monotonic
     certificates: Certificates = field(default_factory=Certificates)
     """What serves now: swapped whole by `adopt`."""
+    sight: Sight | None = None
+    """What the folder of certificates held when it was last looked at."""
     certified: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once a certificate serves."""
     greeting: Greeting = field(init=False)
@@ -95,6 +98,7 @@ class Worker:
     def adopt(self, sight: Sight) -> None:
         """Serve what the folder of certificates holds now. Connections keep what they were made with."""
         outlook, metrics = sight.outlook, self.metrics.certificates
+        self.sight = sight
         self.certificates = outlook.table
         metrics.reloaded(successes=outlook.successes, failures=outlook.failures)
         metrics.serving(
@@ -259,7 +263,7 @@ class Worker:
         """What is missing, though requests can be sent here."""
         if self.settings.ssl_port is None or len(self.certificates):
             return ()
-        return (f"https is not served yet: no certificate in {self.settings.cert_dir.name} can serve",)
+        return (why_no_https(self.settings, self.sight, time.time()),)
 
     # Routes.
 

@@ -13,7 +13,7 @@ from OpenSSL import SSL
 
 from mesh_gateway.proxy.certificates.contexts import bare_context, fast_context
 from mesh_gateway.proxy.certificates.pair import Certificate
-from mesh_gateway.proxy.certificates.unreadable import silence_unreadable_names
+from mesh_gateway.proxy.certificates.unreadable import NamedObject, name_filter
 
 KEYS_LIVE_SECONDS = 24 * 3600.0
 
@@ -26,7 +26,7 @@ class Greeting:
     def __init__(self, select: Select, clock: Callable[[], float]) -> None:
         self._select = select
         self._clock = clock
-        silence_unreadable_names()  # the callback of the fast path never hears them
+        name_filter()  # the callback of the fast path never hears them
         self._make_keys()
 
     def _make_keys(self) -> None:
@@ -55,7 +55,8 @@ class Greeting:
 
 def _choosing_context(select: Select) -> ssl.SSLContext:
     def choose(connection: ssl.SSLObject, server_name: str | None, _: ssl.SSLContext) -> int | None:
-        connection.sni = server_name  # type: ignore[attr-defined] # the one place where the name can be had
+        if isinstance(connection, NamedObject):  # each is: see below
+            connection.sni = server_name  # the one place where the name can be had
         certificate = select(server_name)
         if certificate is None:
             return ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME  # HAZARDS E1
@@ -63,5 +64,6 @@ def _choosing_context(select: Select) -> ssl.SSLContext:
         return None
 
     context = fast_context()
+    context.sslobject_class = NamedObject
     context.sni_callback = choose
     return context

@@ -34,9 +34,13 @@ class Place:
 
 
 def find_places(root: Path) -> tuple[Place, ...]:
-    """All places in `root`, where a folder that is not there has none. Raises OSError where it cannot be read."""
+    """All places in `root`; one that is not there yet has none. Raises OSError where it cannot be read, or is no folder."""
     found: dict[str, Place] = {}
-    for place in _candidates(root):
+    try:
+        entries = _listed(root)
+    except FileNotFoundError:
+        entries = []
+    for place in _candidates(root, entries):
         if len(found) == MOST_PLACES:
             break
         name = printable(place.name)
@@ -54,8 +58,8 @@ def printable(name: str) -> str:
     return "".join(each if each.isprintable() else each.encode("unicode_escape").decode("ascii") for each in name)
 
 
-def _candidates(root: Path) -> Iterator[Place]:
-    if not (entries := _entries(root)):
+def _candidates(root: Path, entries: list[Path]) -> Iterator[Place]:
+    if not entries:
         return
     yield from _folders(_entries(root / LIVE))
     yield from _folders(entry for entry in entries if entry.name != LIVE)
@@ -64,10 +68,15 @@ def _candidates(root: Path) -> Iterator[Place]:
     yield from _lego(_entries(root / LEGO_FOLDER))
 
 
+def _listed(folder: Path) -> list[Path]:
+    """What lies in a folder, without what is hidden."""
+    return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+
+
 def _entries(folder: Path) -> list[Path]:
-    """What lies in a folder, without what is hidden; nothing for one that is not there."""
+    """The same; nothing for one that is not there or no folder."""
     try:
-        return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+        return _listed(folder)
     except (FileNotFoundError, NotADirectoryError):
         return []
 

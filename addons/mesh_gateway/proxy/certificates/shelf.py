@@ -30,6 +30,9 @@ RETRY_SECONDS = 30.0
 GONE_SECONDS = 30.0
 """How long a place may be missing, as while a program writes it anew, before its certificate serves no more."""
 
+MOST_NAMED = 10
+"""Of the names that serve so many are told."""
+
 
 @dataclass(slots=True)
 class _Slot:
@@ -60,6 +63,8 @@ class Outlook:
     """The places whose files cannot serve now."""
     unsettled: bool
     """Whether some may be half-written, so that another look is due soon."""
+    is_no_folder: bool = False
+    """Whether something else lies where the folder should be."""
 
 
 @dataclass(slots=True)
@@ -77,15 +82,19 @@ class Shelf:
     _failures: int = 0
     _first: bool = True
     _trouble: str = ""
+    _is_no_folder: bool = False
 
     def look(self, *, anew: bool = False) -> Outlook:
         """Read what has changed, or with `anew` everything. Never raises for what lies on the disk."""
         before = [slot.serving for slot in self._slots.values()]
         self._successes = self._failures = 0
+        self._is_no_folder = False
         try:
             places = find_places(self.root)
         except OSError as error:
-            self._complain(f"certificates in {self.root} cannot be looked for: {error.strerror}")
+            self._is_no_folder = isinstance(error, NotADirectoryError)
+            if not (self._first and self._is_no_folder):  # a start ends with it, and tells
+                self._complain(f"certificates in {self.root} cannot be looked for: {error.strerror}")
         else:
             self._trouble = ""
             for place in places:
@@ -171,12 +180,24 @@ class Shelf:
         changed = self._first or are_others or not self._table.is_current(now)
         if changed:
             self._table = Certificates(filter(None, serving), self.default, now=now)
-            if self.default and self.default not in {each.name for each in self._table.all}:
-                logger.warning("DEFAULT_CERTIFICATE %s is not among the certificates that serve", self.default)
+            self._mind_default({each.name for each in self._table.all})
         self._first = False
         refused = tuple(name for name, slot in self._slots.items() if slot.complaint)
         unsettled = any(slot.suspect for slot in self._slots.values())
-        return Outlook(self._table, changed, self._successes, self._failures, refused, unsettled)
+        return Outlook(
+            self._table, changed, self._successes, self._failures, refused, unsettled, is_no_folder=self._is_no_folder
+        )
+
+    def _mind_default(self, serving: set[str]) -> None:
+        """Say that the default is missing. Where nothing serves yet it may be about to come, and the log tells that."""
+        if self.default and serving and self.default not in serving:
+            names = ", ".join(sorted(serving)[:MOST_NAMED])
+            logger.warning(
+                "DEFAULT_CERTIFICATE %s is not among the certificates that serve (%s): "
+                "clients with an unknown or no SNI are refused",
+                self.default,
+                names,
+            )
 
 
 def _check_unchanged(place: Place, found: Stamp) -> None:

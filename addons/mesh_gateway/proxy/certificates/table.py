@@ -41,7 +41,7 @@ class Certificates:
 
     def covering(self, host: str | None) -> Certificate | None:
         """The certificate that names `host`; one that has ended only where there is no other."""
-        if not host:
+        if not host or not host.isascii():  # a wildcard stands for a label, which has A-labels only (RFC 6125 6.4.2)
             return None
         name = host.lower().removesuffix(".")
         wildcard = "*." + name.partition(".")[2]

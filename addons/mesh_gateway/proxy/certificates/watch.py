@@ -12,6 +12,7 @@ from pathlib import Path
 from mesh_gateway.observe.renewals import Renewals, RenewalsFolder
 from mesh_gateway.proxy.certificates.pair import utc_now
 from mesh_gateway.proxy.certificates.shelf import Outlook, Shelf
+from mesh_gateway.settings_paths import no_folder
 
 logger = logging.getLogger(__name__)
 
@@ -47,14 +48,19 @@ class Watch:
         self._looking_since: float | None = None
         self._minder: asyncio.TimerHandle | None = None
         self._has_told = False
+        self._is_no_folder = False
+        """Whether the last look found something else in the folder's place."""
 
     async def start(self) -> None:
-        """Returns after the first look, or after `FIRST_LOOK_SECONDS` without one."""
+        """Returns after the first look, or after `FIRST_LOOK_SECONDS` without one. Raises SettingsError for no folder."""
         loop = asyncio.get_running_loop()
         # A daemon: the process may end while a look hangs.
         threading.Thread(target=self._run, args=(loop,), name="certificates", daemon=True).start()
         with suppress(TimeoutError):
             await asyncio.wait_for(self._has_looked.wait(), FIRST_LOOK_SECONDS)
+        if self._is_no_folder:
+            self.close()
+            raise no_folder(self._folder)
         self._mind()
 
     def look_anew(self) -> None:
@@ -100,6 +106,7 @@ class Watch:
             self._has_told = False
             logger.warning("certificates in %s are looked at again", self._folder)
         if sight:
+            self._is_no_folder = sight.outlook.is_no_folder
             self._adopt(sight)
         self._has_looked.set()
 

@@ -1,4 +1,4 @@
-"""Does the gateway start and go on whatever the certificate folder does? And who is told what, how often?"""
+"""Does the gateway start and go on whatever the certificate folder does?"""
 
 import asyncio
 import threading
@@ -9,11 +9,9 @@ import pytest
 import trustme
 
 from mesh_gateway.proxy.certificates import watch as watch_module
-from mesh_gateway.proxy.certificates.pair import utc_now
 from mesh_gateway.proxy.certificates.shelf import Outlook, Shelf
-from mesh_gateway.proxy.certificates.sightings import MOST_TOLD, Sightings
-from mesh_gateway.proxy.certificates.table import Certificates
 from mesh_gateway.proxy.certificates.watch import Sight, Watch
+from mesh_gateway.settings import SettingsError
 from tests.rig.pairs import issue
 from tests.rig.patience import eventually
 
@@ -92,37 +90,8 @@ async def test_a_fault_in_a_look_is_logged_and_the_next_look_comes(
     assert "looking for certificates failed" in caplog.text
 
 
-# What nobody covers.
-
-
-@pytest.fixture(scope="module")
-def table(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
-    root = tmp_path_factory.mktemp("store")
-    issue(trustme.CA(), root / "main", "example.com", "*.example.com")
-    return Shelf(root, "", lambda: 0.0, utc_now).look().table
-
-
-def test_each_wildcard_that_is_missing_is_told_once(table: Certificates, caplog: pytest.LogCaptureFixture) -> None:
-    sightings = Sightings("example.com")
-    for name in ("app.alice.example.com", "app.alice.example.com", "other.alice.example.com", "app.bob.example.com"):
-        sightings.refused(name, table)
-    assert [record.getMessage().partition(":")[0] for record in caplog.records] == [
-        "https was asked for app.alice.example.com, which no certificate covers",
-        "https was asked for app.bob.example.com, which no certificate covers",
-    ]
-
-
-@pytest.mark.parametrize("name", ["evil.org", "alice.example.com", "example.com", None, "", "a_b.c.example.com"])
-def test_what_is_covered_or_no_tenants_is_not_told(
-    table: Certificates, name: str | None, caplog: pytest.LogCaptureFixture
-) -> None:
-    Sightings("example.com").refused(name, table)
-    Sightings("example.com").refused(name, Certificates())
-    assert not caplog.records
-
-
-def test_strangers_cannot_fill_the_log(table: Certificates, caplog: pytest.LogCaptureFixture) -> None:
-    sightings = Sightings("example.com")
-    for number in range(MOST_TOLD + 50):
-        sightings.refused(f"app.t{number}.example.com", table)
-    assert len(caplog.records) == MOST_TOLD
+async def test_a_start_with_something_else_in_the_folders_place_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    watch = Watch(tmp_path / "file", "", lambda _: None)
+    with pytest.raises(SettingsError, match=r"^CERT_DIR holds '.*/file' but wants a folder \(.*/file is none\)$"):
+        await watch.start()
