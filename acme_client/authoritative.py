@@ -55,14 +55,13 @@ class Seen(StrEnum):
 
 
 def find_home(name: str, resolver: Resolver, *, port: int = DNS_PORT) -> Home:
-    """The zone and servers of a name; raises AcmeError (PROPAGATION) when they cannot be found."""
+    """The zone and servers of a name; raises AcmeError (LOOK_UP) when they cannot be found, PROPAGATION as `follow` does."""
     try:
         target = follow(name, resolver)
         zone = zone_of(target, resolver)
         return Home(target, zone, servers_of(zone, resolver, port=port))
     except LookUpError as error:
-        text = f"The name servers of {name} could not be found: {error}. Check the domain's delegation and DNSSEC, or DNS_RESOLVERS."
-        raise AcmeError(ErrorKind.PROPAGATION, text) from error
+        raise AcmeError(ErrorKind.LOOK_UP, f"The name servers of {name} could not be found: {error}") from error
 
 
 def follow(name: str, resolver: Resolver) -> str:

@@ -1,5 +1,6 @@
 """Who signs? A CA with our account there, opened when it is first needed: the Issuer of the real world."""
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -7,12 +8,15 @@ from pathlib import Path
 from acme_client.account import Account, Applicant, NetworkFor, account_folder, open_account, roll_key
 from acme_client.authorization import Stands
 from acme_client.directories import is_staging, staging_of
+from acme_client.errors import AcmeError, ErrorKind
 from acme_client.issuer import Order, RenewalAdvice, Signed
 from acme_client.order import OrderRequest, issue
 from acme_client.proofs import Prover
 from acme_client.renewal_info import renewal_advice
-from acme_client.revocation import RevocationReason, revoke
+from acme_client.revocation import Revocation, RevocationReason, revoke, revoke_by_key
 from acme_client.settings import KeyType
+
+logger = logging.getLogger(__name__)
 
 CheckCaa = Callable[[Sequence[str], Sequence[str], str | None], None]
 """Names, the CA's own names, the account; raises AcmeError (CAA) when a record forbids it."""
@@ -73,9 +77,21 @@ class Authority:
         # A persistent record names one account, and that on the staging is another one.
         return replace(self, directory=staging, stands=lambda *_: False, _account=None)
 
-    def revoke(self, chain_pem: bytes, reason: RevocationReason) -> None:
-        """Takes back a certificate; raises AcmeError."""
-        revoke(self.account(), chain_pem, reason)
+    def revoke(self, chain_pem: bytes, key_pem: bytes, reason: RevocationReason, *, by_key: bool = False) -> Revocation:
+        """Takes back a certificate; raises AcmeError.
+
+        Signed by the account. By the certificate's key (RFC 8555 7.6) where the account is refused, as one is that was
+        made anew since, and where `by_key` says so: no account is opened then.
+        """
+        if not by_key:
+            try:
+                return Revocation(revoke(self.account(), chain_pem, reason), is_by_key=False)
+            except AcmeError as error:
+                if error.kind is not ErrorKind.ACCOUNT:
+                    raise
+                logger.info("%s; trying by the certificate's own key", error)
+        is_new = revoke_by_key(self.directory, (chain_pem, key_pem), reason, self.network_for)
+        return Revocation(is_new, is_by_key=True)
 
     def roll_key(self) -> None:
         """Gives the account a new key; raises AcmeError."""

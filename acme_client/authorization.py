@@ -24,6 +24,10 @@ Stands = Callable[[str, bool, Mapping[str, Any]], bool]
 """Whether the record of dns-persist-01 is set: domain, whether its wildcard is meant, the challenge as it came."""
 
 
+Allows = Callable[[str, str], None]
+"""Raises AcmeError (CAA) when a name may not be proved by a method: only now is it known which one it will be."""
+
+
 class Go(JSONDeSerializable):
     """The answer to a challenge that has nothing to tell: an empty object (RFC 8555 7.5.1)."""
 
@@ -58,8 +62,21 @@ class Pending:
     def is_persistent(self) -> bool:
         return isinstance(self.challenge.chall, challenges.UnrecognizedChallenge)
 
+    @property
+    def method(self) -> str:
+        return PERSISTENT if self.is_persistent else str(challenges.DNS01.typ)
 
-def prove(account: Account, order: Asked, prover: Prover, stands: Stands, *, seconds: float) -> None:
+
+@dataclass(frozen=True, slots=True)
+class Proving:
+    """How names are proved."""
+
+    prover: Prover
+    stands: Stands = lambda *_: False
+    allows: Allows = lambda *_: None
+
+
+def prove(account: Account, order: Asked, proving: Proving, *, seconds: float) -> None:
     """Brings every authorization to `valid`; those that are already need nothing (RFC 8555 7.1.3).
 
     An authorization for a name that was not ordered is refused: a TXT value there would speak for somebody else's order.
@@ -68,12 +85,14 @@ def prove(account: Account, order: Asked, prover: Prover, stands: Stands, *, sec
     """
     with making_sense(account.directory.url):
         found = _found(account, order)
-        pending = [_choose(each, stands) for each in found if each.body.status != messages.STATUS_VALID]
+        pending = [_choose(each, proving.stands) for each in found if each.body.status != messages.STATUS_VALID]
         proofs = [_proof(account, each) for each in pending if not each.is_persistent]
     with _withdrawn_on_failure(account, pending):
+        for each in pending:
+            proving.allows(each.name, each.method)
         _answer(account, [each for each in pending if each.is_persistent], seconds)
         if shown := [each for each in pending if not each.is_persistent]:
-            with prover.published(proofs):
+            with proving.prover.published(proofs):
                 _answer(account, shown, seconds)
 
 

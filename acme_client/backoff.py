@@ -16,6 +16,10 @@ LONGEST = A_DAY
 LONGEST_ASKED = timedelta(days=8)
 """A Retry-After is honoured up to here: the longest limit of a CA counts a week."""
 
+MOST_CHANGES = 5
+"""So many failures in a row may each be followed at once by a try with other settings; from then on it is one an hour, for
+two programs that share a folder and not their settings would take turns."""
+
 REHEARSED = frozenset(
     {
         ErrorKind.CAA,
@@ -23,11 +27,21 @@ REHEARSED = frozenset(
         ErrorKind.DNS_CREDENTIALS,
         ErrorKind.DNS_PROVIDER,
         ErrorKind.IDENTIFIER_REJECTED,
+        ErrorKind.LOOK_UP,
         ErrorKind.ORDER_FAILED,
         ErrorKind.PROPAGATION,
     }
 )
 """After these a staging CA shows whether the fault is mended, and no limit that matters is eaten."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What an attempt was made with."""
+
+    names: frozenset[str]
+    fingerprint: str
+    """Of all settings that bear on it, see `fingerprint`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +53,9 @@ class Setback:
     at: datetime
     failures: int
     until: datetime
-    """No attempt with this CA before."""
+    """No attempt with this CA before, unless something else is tried."""
+    tried: Tried | None = None
+    """What failed; None when that is not known."""
 
     @property
     def is_lasting(self) -> bool:
@@ -63,10 +79,11 @@ class Wait:
     until: datetime
 
 
-def after(error: AcmeError, before: Setback | None, now: datetime) -> Setback:
+def after(error: AcmeError, before: Setback | None, now: datetime, tried: Tried | None = None) -> Setback:
     """The setback that follows from one more failure with the same CA."""
     failures = (before.failures if before else 0) + 1
-    return Setback(error.kind, str(error), now, failures, now + pause(error.kind, failures, error.retry_after))
+    until = now + pause(error.kind, failures, error.retry_after)
+    return Setback(error.kind, str(error), now, failures, until, tried)
 
 
 def pause(kind: ErrorKind, failures: int, retry_after: timedelta | None = None) -> timedelta:
@@ -87,15 +104,18 @@ def breather(reason: Reason, last_success: datetime, life: timedelta) -> datetim
     return last_success + max(AN_HOUR, share)
 
 
-def plan(directories: Sequence[str], setbacks: Mapping[str, Setback], now: datetime) -> Attempt | Wait:
+def plan(
+    directories: Sequence[str], setbacks: Mapping[str, Setback], now: datetime, tried: Tried | None = None
+) -> Attempt | Wait:
     """The first CA of the list that may be tried now; a later one only when those before it stay down.
 
-    A failure that no other CA could mend (the zone, the store) holds all of them up.
+    A failure that no other CA could mend (the zone, the store) holds all of them up. What would be `tried` now counts: a
+    failure of something else says little about it.
     """
     until = []
     for directory in directories:
         setback = setbacks.get(directory)
-        if setback is None or _is_over(setback, now):
+        if setback is None or is_over(setback, now) or _is_of_another(setback, tried, now):
             return Attempt(directory, is_rehearsed=setback is not None and setback.kind in REHEARSED)
         if not REMEDIES[setback.kind].another_ca_may_help or not setback.is_lasting:
             return Wait(setback.until)
@@ -103,6 +123,16 @@ def plan(directories: Sequence[str], setbacks: Mapping[str, Setback], now: datet
     return Wait(min(until, default=now))
 
 
-def _is_over(setback: Setback, now: datetime) -> bool:
+def is_over(setback: Setback, now: datetime) -> bool:
+    """Whether it holds nothing up any more."""
     # A clock that was set back behind the failure would hold an attempt up for as long as it was wrong.
     return now >= setback.until or now < setback.at - AN_HOUR
+
+
+def _is_of_another(setback: Setback, tried: Tried | None, now: datetime) -> bool:
+    """Whether what would be tried now is not what failed. The limits of a CA are for names, whatever else is set."""
+    if tried is None or setback.tried is None or tried == setback.tried:
+        return False
+    if setback.failures >= MOST_CHANGES and now < setback.at + AN_HOUR:
+        return False
+    return setback.kind is not ErrorKind.RATE_LIMITED or tried.names != setback.tried.names

@@ -1,6 +1,7 @@
 """Does the domain's CAA record allow this CA? Asked before the CA is, with a clearer answer than the CA's (RFC 8659)."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from dns.rdtypes.ANY.CAA import CAA
@@ -8,9 +9,16 @@ from dns.rdtypes.ANY.CAA import CAA
 from acme_client.errors import AcmeError, ErrorKind
 from acme_client.look_up import LookUpError, Resolver
 
+METHODS = ("dns-01", "dns-persist-01")
+"""How names can be proved here; which of them it will be is known when the CA has said what it offers."""
 _CRITICAL = 0x80
 _KNOWN = {"issue", "issuewild", "iodef", "issuemail", "issuevmc", "contactemail", "contactphone"}
 """Tags in IANA's registry of certification authority restriction properties."""
+
+_TAG = re.compile(r"[A-Za-z0-9]+(?:-+[A-Za-z0-9]+)*")
+"""Of a parameter (RFC 8659 4.2)."""
+_UNSATISFIABLE = ("accounturi",)
+"""Parameters that fit nobody when they are there twice (RFC 8657 3)."""
 
 LookUp = Callable[[str], Sequence["Property"]]
 """The CAA records of one name, behind aliases; raises LookUpError."""
@@ -33,25 +41,31 @@ class Issuance:
     """The CA's own names for CAA, from its directory (RFC 8555 7.1.1)."""
     account_uri: str | None
     """None when there is no account yet: then a restriction to an account is not held against it."""
-    method: str = "dns-01"
+    methods: Collection[str] = METHODS
+    """One of these will be used."""
 
 
 def check_caa(
-    names: Iterable[str], identities: Sequence[str], account_uri: str | None, look_up: LookUp, *, method: str = "dns-01"
+    names: Iterable[str],
+    identities: Sequence[str],
+    account_uri: str | None,
+    look_up: LookUp,
+    *,
+    methods: Collection[str] = METHODS,
 ) -> None:
-    """Raises AcmeError (CAA) when a record forbids one of `names`, or when its records cannot be looked up.
+    """Raises AcmeError: CAA when a record forbids one of `names`, LOOK_UP when its records cannot be looked up.
 
     With no identities nothing can be compared, and the question is left to the CA.
     """
     if not identities:
         return
-    issuance = Issuance(identities, account_uri, method)
+    issuance = Issuance(identities, account_uri, methods)
     for name in names:
         try:
             owner, properties = relevant(name.removeprefix("*."), look_up)
         except LookUpError as error:
             text = f"The CAA records of {name} cannot be looked up, so no CA may issue (RFC 8659 3): {error}"
-            raise AcmeError(ErrorKind.CAA, text) from error
+            raise AcmeError(ErrorKind.LOOK_UP, text) from error
         if objection := judge(name, properties, issuance):
             text = f"The CAA records of {owner} forbid {identities[0]} to issue for {name}: {objection}"
             raise AcmeError(ErrorKind.CAA, text)
@@ -109,19 +123,22 @@ def _objection(value: str, issuance: Issuance) -> str | None:
     account = parameters.get("accounturi")
     if account is not None and issuance.account_uri is not None and account != issuance.account_uri:
         return f"only the account {account} may, and this one is {issuance.account_uri}"
-    methods = parameters.get("validationmethods")
-    if methods is not None and issuance.method not in {method.strip() for method in methods.split(",")}:
-        return f"names may be proved by {methods} and not by {issuance.method}"
+    allowed = parameters.get("validationmethods")
+    if allowed is not None and {method.strip() for method in allowed.split(",")}.isdisjoint(issuance.methods):
+        return f"names may be proved by {allowed or 'nothing'} and not by {' or '.join(issuance.methods)}"
     return None
 
 
 def parse_issue(value: str) -> tuple[str, Mapping[str, str]]:
-    """Issuer and parameters by their tags (RFC 8659 4.2); a malformed value names no issuer, as there."""
+    """Issuer and parameters by their tags (RFC 8659 4.2); a malformed value names no issuer, as there.
+
+    Nor does one whose parameters contradict each other.
+    """
     issuer, *parts = (part.strip(" \t") for part in value.split(";"))
     parameters: dict[str, str] = {}
     for part in filter(None, parts):
         tag, equals, text = (piece.strip(" \t") for piece in part.partition("="))
-        if not equals or not tag.isalnum():
+        if not equals or not _TAG.fullmatch(tag) or (tag.lower() in _UNSATISFIABLE and tag.lower() in parameters):
             return "", {}
         parameters[tag.lower()] = text
     return issuer.lower(), parameters

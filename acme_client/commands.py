@@ -1,51 +1,28 @@
 """What can be asked of the program on the command line, and how does it answer the shell?
 
-Exit codes: 0 all is well (nothing was to do, or it was done), 1 something failed, 2 the settings or the command line are wrong.
+Exit codes: 0 all is well (nothing was to do, or it was done), 1 something failed or, for `status`, a certificate is not as
+it should be, 2 the settings or the command line are wrong.
 """
 
 import argparse
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TextIO
 
-from acme_client.authority import Authority
-from acme_client.composition import (
-    Parts,
-    authorities_from,
-    now,
-    parts_from,
-    prover_from,
-    rounds_from,
-    standings_from,
-)
+from acme_client.composition import Parts, authorities_from, now, parts_from, prover_from, rounds_from, standings_from
 from acme_client.daemon import Daemon
 from acme_client.errors import AcmeError
 from acme_client.happening import Event, Happening, warnings_told
+from acme_client.interventions import forget_failures, persist_record, revoke, roll_key
 from acme_client.outcome import Failed, Outcome, Rested, with_advice
-from acme_client.pair import serial_of
-from acme_client.persist import persist_records
-from acme_client.record import forgiven
+from acme_client.places import check_places
 from acme_client.rehearsal import rehearse
 from acme_client.renewal import Reason
 from acme_client.revocation import RevocationReason
-from acme_client.settings import SettingsError, check_orders, read_settings
+from acme_client.settings import SettingsError, check_orders, misspelt, read_settings
+from acme_client.shell import FAILED, WELL, WRONG_SETTINGS, Streams
 from acme_client.signals import Ended, Signals
 from acme_client.status import as_json, as_table
 from acme_client.wanted import wanted_from
-
-WELL, FAILED, WRONG_SETTINGS = 0, 1, 2
-LOCK_SECONDS = 60.0
-"""For commands that a person waits for."""
-
-
-@dataclass(frozen=True, slots=True)
-class Streams:
-    """Where answers and happenings go."""
-
-    stdout: TextIO
-    stderr: TextIO
-
 
 Command = Callable[[Parts, argparse.Namespace, Streams], int]
 
@@ -57,7 +34,12 @@ def main(arguments: Sequence[str], environment: Mapping[str, str], streams: Stre
     command: Command = asked.command
     signals = Signals()
     try:
-        parts = parts_from(read_settings(environment), environment, signals, streams.stderr)
+        settings = read_settings(environment)
+        check_places(settings)
+        parts = parts_from(settings, environment, signals, streams.stderr)
+        for variable, meant in misspelt(environment).items():
+            text = f"{variable} is set, which nobody reads; did you mean {meant}?"
+            parts.tell(Happening(event=Event.WARNED, message=text))
         with signals.heard(), warnings_told(parts.tell):
             return command(parts, asked, streams)
     except SettingsError as error:
@@ -81,12 +63,7 @@ def _once(parts: Parts, asked: argparse.Namespace, streams: Streams) -> int:
     if asked.dry_run:
         return _rehearse(parts, asked, streams)
     check_orders(parts.settings)
-    outcomes = rounds_from(parts).go()
-    for name, outcome in outcomes.items():
-        if isinstance(outcome, Rested) and outcome.reason is Reason.BACKOFF:
-            error = parts.records.load(name).last_error
-            message = error.message if error else "attempts were killed on and on"
-            parts.tell(Happening(event=Event.WAITING, name=name, until=outcome.until, message=message))
+    outcomes = rounds_from(parts).go(is_asked_for=True)
     return FAILED if any(is_failure(outcome) for outcome in outcomes.values()) else WELL
 
 
@@ -96,68 +73,23 @@ def is_failure(outcome: Outcome) -> bool:
 
 
 def _rehearse(parts: Parts, _asked: argparse.Namespace, streams: Streams) -> int:
-    first = next(iter(_authorities(parts).values()))
+    check_orders(parts.settings)
+    first = next(iter(authorities_from(parts, prover_from(parts)).values()))
     would_work = rehearse(wanted_from(parts.settings), first, lambda text: print(text, file=streams.stdout, flush=True))
     return WELL if would_work else FAILED
 
 
 def _status(parts: Parts, asked: argparse.Namespace, streams: Streams) -> int:
-    standings = standings_from(parts)
-    streams.stdout.write((as_json if asked.json else as_table)(standings, now()) + "\n")
-    return WELL
-
-
-def _forget_failures(parts: Parts, _asked: argparse.Namespace, streams: Streams) -> int:
-    for standing in standings_from(parts):
-        name = standing.wanted.name
-        with parts.locks.held(name, patience_seconds=LOCK_SECONDS):
-            parts.records.save(forgiven(parts.records.load(name)))
-        streams.stdout.write(f"{name}: will be tried at the next look (`once`, or SIGHUP for `run`).\n")
-    return WELL
-
-
-def _revoke(parts: Parts, asked: argparse.Namespace, streams: Streams) -> int:
-    name, authorities = asked.name, _authorities(parts)
-    with parts.locks.held(name, patience_seconds=LOCK_SECONDS):  # first: what is revoked must be noted
-        chain, record = parts.store.live_chain(name), parts.records.load(name)
-        authority = authorities.get(record.directory or "", next(iter(authorities.values())))
-        authority.revoke(chain, RevocationReason[asked.reason.upper().replace("-", "_")])
-        parts.records.save(forgiven(replace(record, revoked_serial=serial_of(chain))))
-    streams.stdout.write(f"{name}: revoked by {authority.directory}; the next look orders another with a new key.\n")
-    return WELL
-
-
-def _roll_key(parts: Parts, _asked: argparse.Namespace, streams: Streams) -> int:
-    for directory, authority in _authorities(parts).items():
-        authority.roll_key()
-        streams.stdout.write(f"{directory}: the account has a new key.\n")
-    return WELL
-
-
-def _persist_record(parts: Parts, _asked: argparse.Namespace, streams: Streams) -> int:
-    code = WELL
-    for authority in _authorities(parts).values():
-        account = authority.account()
-        if not account.caa_identities:
-            streams.stderr.write(f"{authority.directory} does not say by which name records know it.\n")
-            code = FAILED
-        for wanted in wanted_from(parts.settings):
-            for identity in account.caa_identities[:1]:
-                for record in persist_records(wanted.names, identity, account.uri):
-                    streams.stdout.write(record.zone_line + "\n")
-    return code
-
-
-def _authorities(parts: Parts) -> dict[str, Authority]:
-    check_orders(parts.settings)
-    return authorities_from(parts, prover_from(parts))
+    standings, moment = standings_from(parts), now()
+    streams.stdout.write((as_json if asked.json else as_table)(standings, moment) + "\n")
+    return WELL if all(standing.is_well(moment) for standing in standings) else FAILED
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m acme_client",
         description="Gets certificates for the gateway and renews them. Set up by environment variables: docs/acme-settings.md.",
-        epilog="Exit codes: 0 all is well, 1 something failed, 2 wrong settings or command line.",
+        epilog="Exit codes: 0 all is well, 1 something failed or is not as it should be, 2 wrong settings or command line.",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
@@ -170,17 +102,25 @@ def _parser() -> argparse.ArgumentParser:
     once = add("once", _once, "Do what is due now, then end; for cron.")
     once.add_argument("--dry-run", action="store_true", help="try with a staging CA and keep nothing")
     add("rehearse", _rehearse, "Say whether it would work: try with a staging CA and keep nothing.")
-    status = add("status", _status, "Say how the certificates stand.")
+    status = add("status", _status, "Say how the certificates stand; exit code 1 when one needs somebody's care.")
     status.add_argument("--json", action="store_true", help="for programs")
-    revoke = add("revoke", _revoke, "Revoke a live certificate; the next look orders another.")
-    revoke.add_argument("name", metavar="NAME", help="as in CERT_DIR/live")
-    reasons = [reason.name.lower().replace("_", "-") for reason in RevocationReason]
-    revoke.add_argument("--reason", choices=reasons, default="unspecified", help="RFC 5280 5.3.1")
-    add("roll-key", _roll_key, "Give the account a new key, with each CA of the list.")
-    add(
-        "persist-record",
-        _persist_record,
-        "Print the TXT records of dns-persist-01, which make further ones unnecessary.",
-    )
-    add("forget-failures", _forget_failures, "Take back the waiting times after failures: try again at the next look.")
+    _add_interventions(add)
     return parser
+
+
+def _add_interventions(add: Callable[[str, Command, str], argparse.ArgumentParser]) -> None:
+    revoking = add("revoke", revoke, "Revoke a live certificate; the next look orders another.")
+    revoking.add_argument("name", metavar="NAME", help="as in CERT_DIR/live")
+    reasons = [reason.name.lower().replace("_", "-") for reason in RevocationReason]
+    revoking.add_argument("--reason", choices=reasons, default="unspecified", help="RFC 5280 5.3.1")
+    revoking.add_argument(
+        "--by-certificate-key",
+        action="store_true",
+        help="ask no account, sign with the certificate's own key (RFC 8555 7.6); done anyway where the account may not",
+    )
+    add("roll-key", roll_key, "Give the account a new key, with each CA of the list.")
+    text = "Print the TXT records of dns-persist-01, which make further ones unnecessary."
+    add("persist-record", persist_record, text)
+    text = "Take back the waiting times after failures: try again at the next look."
+    forgetting = add("forget-failures", forget_failures, text)
+    forgetting.add_argument("names", metavar="NAME", nargs="*", help="a certificate that is wanted; all by default")

@@ -13,7 +13,8 @@ from acme_client.account import Applicant
 from acme_client.authority import Authority, Wishes
 from acme_client.caa import caa_look_up, check_caa
 from acme_client.dns_prover import DnsProver, Patience
-from acme_client.errors import AcmeError
+from acme_client.errors import AcmeError, ErrorKind
+from acme_client.fingerprint import fingerprint, keep_key
 from acme_client.happening import Happening, Told
 from acme_client.happening import line as line_of
 from acme_client.leftovers import Leftovers
@@ -23,6 +24,7 @@ from acme_client.look_up import LookUpError, Resolver
 from acme_client.network import Network
 from acme_client.persist import PersistRecord, is_set, issuers_of
 from acme_client.progress import progress_on
+from acme_client.proofs import Prover
 from acme_client.providers import Surroundings, provider_from
 from acme_client.records import Records
 from acme_client.rounds import Rounds
@@ -72,9 +74,7 @@ def prover_from(parts: Parts) -> DnsProver:
     try:
         provider = provider_from(parts.environment, around)
     except AcmeError as error:
-        if isinstance(
-            error.__cause__, OSError
-        ):  # a file that cannot be read now: that may pass, a wrong value does not
+        if error.kind is ErrorKind.STORE:  # a full disk may pass; a wrong value or a secret's missing file does not
             raise
         raise SettingsError(str(error)) from error
     return DnsProver(
@@ -93,12 +93,13 @@ def prover_from(parts: Parts) -> DnsProver:
     )
 
 
-def authorities_from(parts: Parts, prover: DnsProver) -> dict[str, Authority]:
+def authorities_from(parts: Parts, prover: Prover) -> dict[str, Authority]:
     """The CAs of ACME_DIRECTORY_URLS in their order, by directory."""
-    return {directory: _authority(directory, parts, prover) for directory in parts.settings.acme_directory_urls}
+    return {directory: authority_from(directory, parts, prover) for directory in parts.settings.acme_directory_urls}
 
 
-def _authority(directory: str, parts: Parts, prover: DnsProver) -> Authority:
+def authority_from(directory: str, parts: Parts, prover: Prover) -> Authority:
+    """One CA, whether it is of that list or one that a certificate is from."""
     settings, resolver = parts.settings, Resolver(parts.settings.dns_resolvers)
     line, look_up = Line(now, Signals.wait, settings.acme_ca_file), caa_look_up(resolver)
     authority = Authority(
@@ -126,6 +127,7 @@ def _authority(directory: str, parts: Parts, prover: DnsProver) -> Authority:
 def rounds_from(parts: Parts) -> Rounds:
     """All that looks after the certificates; raises SettingsError."""
     prover = prover_from(parts)
+    key = keep_key(parts.settings.cert_dir / "state" / "fingerprint.key")
     lifecycle = Lifecycle(
         store=parts.store,
         records=parts.records,
@@ -136,18 +138,16 @@ def rounds_from(parts: Parts) -> Rounds:
         clock=now,
         draw=random.random,
         tell=parts.tell,
+        fingerprint=fingerprint(parts.settings, parts.environment, key),
     )
     return Rounds(parts.settings, lifecycle, tenants_from(parts), prover.sweep)
 
 
 def tenants_from(parts: Parts) -> Tenants | None:
-    """The tenants' wishes; None without ACME_TENANT_WILDCARDS. Raises SettingsError where no API could be asked."""
+    """The tenants' wishes; None without ACME_TENANT_WILDCARDS."""
     settings = parts.settings
     if not settings.acme_tenant_wildcards:
         return None
-    if settings.backend_url.startswith("file:"):
-        text = "an http(s) URL while ACME_TENANT_WILDCARDS is on: the API is asked whether a tenant exists"
-        raise SettingsError(f"BACKEND_URL holds {settings.backend_url!r} but wants {text}")
     return Tenants(
         folder=settings.cert_dir / "tenants",
         listed=settings.acme_tenants,

@@ -29,9 +29,10 @@ class Daemon:
         """Looks after all certificates until SIGTERM or SIGINT, which it tells and returns from."""
         try:
             self.tell(Happening(event=Event.STARTED))
+            is_asked_for = True
             while True:
-                outcomes = self.rounds.go()
-                self.signals.sleep(seconds_until_look(outcomes.values(), self.clock()))
+                outcomes = self.rounds.go(is_asked_for=is_asked_for)
+                is_asked_for = self.signals.sleep(seconds_until_look(outcomes.values(), self.clock()))
         except Ended:
             self.tell(Happening(event=Event.ENDED))
 

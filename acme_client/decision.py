@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from acme_client.backoff import AN_HOUR, Attempt, Wait, breather, plan
+from acme_client.backoff import AN_HOUR, Attempt, Tried, Wait, breather, plan
 from acme_client.pair import Leaf
 from acme_client.record import Record
 from acme_client.renewal import Due, Facts, Held, Later, Reason, Span, Verdict, Wish, is_question_due, judge
@@ -29,12 +29,12 @@ class Question:
     certificate_id: str
 
 
-def decide(wish: Wish, record: Record, leaf: Leaf | None, now: datetime) -> Later | Begin:
-    """Whether an order is made now, with which CA, or when."""
+def decide(wish: Wish, record: Record, leaf: Leaf | None, now: datetime, fingerprint: str = "") -> Later | Begin:
+    """Whether an order is made now, with which CA, or when. The fingerprint is that of the settings."""
     verdict = verdict_of(wish, record, leaf, now)
     if isinstance(verdict, Due) and (pause := _pause(verdict.reason, record, leaf, now)):
         return pause
-    match verdict, plan(wish.directories, record.setbacks, now):
+    match verdict, plan(wish.directories, record.setbacks, now, Tried(wish.names, fingerprint)):
         case Later(), _:
             return verdict
         case _, Wait(until):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from urllib.parse import urlsplit
 
-from acme_client.errors import AcmeError, ErrorKind
+from acme_client.spelling import near
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +33,14 @@ _BY_URL = {known.url: known for known in KNOWN.values()}
 
 
 def directory_url(text: str) -> str:
-    """The URL behind a short name, or the URL itself; raises AcmeError (ACCOUNT) for a name that nobody has."""
-    if known := KNOWN.get(text):
+    """The URL behind a short name, or the URL itself; raises ValueError for a name that nobody has."""
+    if known := KNOWN.get(text.lower()):
         return known.url
     if urlsplit(text).scheme in ("http", "https"):
         return text
-    names = ", ".join(KNOWN)
-    raise AcmeError(ErrorKind.ACCOUNT, f"ACME_DIRECTORY_URLS holds {text!r} but wants a URL or one of {names}")
+    meant = near(text.lower(), KNOWN)
+    hint = f"did you mean {' or '.join(meant)}?" if meant else f"the short names are {', '.join(KNOWN)}"
+    raise ValueError(f"{text!r} is no short name and no URL; {hint}")
 
 
 def is_staging(url: str) -> bool:

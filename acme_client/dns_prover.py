@@ -13,8 +13,12 @@ from acme_client.name_servers import DNS_PORT
 from acme_client.proofs import Proof, Wait
 from acme_client.propagation import Progress, Wanted, wait_until_shown
 from acme_client.providers.provider import Entry, Provider, RawProof
+from acme_client.refusal import is_refusal
 
 logger = logging.getLogger(__name__)
+
+_STAYS, _MAY_BE_THERE = "stays for now", "may be there"
+"""What is warned of when a removal fails."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +58,15 @@ class DnsProver:
         self.sweep(keep=entries)
         with self.leftovers.noted(entries) as note:
             begun: list[Entry] = []
+            fate = _MAY_BE_THERE
             try:
                 for entry in entries:
-                    begun.append(entry)  # before it is tried: a request that fails may still have been carried out
-                    self.provider.add(entry)
+                    self._add(entry, begun)
+                fate = _STAYS
                 self._wait_for(entries, places.values())
                 yield
             finally:
-                if self._remove(begun):
-                    _forget(note)
+                self._take_back(note, begun, fate)
 
     def sweep(self, *, keep: Sequence[Entry] = ()) -> int:
         """Removes what runs that died have left, but for the values in `keep`; returns how many notes are still open.
@@ -73,8 +77,8 @@ class DnsProver:
         for note in self.leftovers.abandoned():
             match note:
                 case Note():
-                    removed = self._remove([entry for entry in note.entries if entry not in keep])
-                    if removed or self._is_hopeless(note):
+                    left = [entry for entry in note.entries if entry not in keep]
+                    if self._remove(left, _MAY_BE_THERE) or self._is_hopeless(note):
                         _forget(note)
                     else:
                         still_open += 1
@@ -108,14 +112,32 @@ class DnsProver:
             progress=self.progress,
         )
 
-    def _remove(self, entries: Sequence[Entry]) -> bool:
-        """Whether all could be removed. The first failure ends it: the provider that fails once would fail on."""
+    def _add(self, entry: Entry, begun: list[Entry]) -> None:
+        """Adds it, and to `begun` as well what has been added or, after a request that failed, may have been."""
+        begun.append(entry)
         try:
-            for entry in entries:
-                self.provider.remove(entry)
+            self.provider.add(entry)
         except AcmeError as error:
-            logger.warning("A TXT record stays for now and is removed at the next run: %s", error)
-            return False
+            if is_refusal(error):
+                begun.remove(entry)
+            raise
+
+    def _take_back(self, note: Note, begun: Sequence[Entry], fate: str) -> None:
+        """Removes what has begun to be there; the note stays for what could not be removed, and for nothing else."""
+        if self._remove(begun, fate):
+            _forget(note)
+        elif len(begun) < len(note.entries):
+            with contextlib.suppress(AcmeError), self.leftovers.noted(begun):
+                _forget(note)
+
+    def _remove(self, entries: Sequence[Entry], fate: str) -> bool:
+        """Whether all could be removed. The first failure ends it: the provider that fails once would fail on."""
+        for entry in entries:
+            try:
+                self.provider.remove(entry)
+            except AcmeError as error:
+                logger.warning("A TXT record %s (%s) and is removed at the next run: %s", fate, entry.name, error)
+                return False
         return True
 
     def _is_hopeless(self, note: Note) -> bool:

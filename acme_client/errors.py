@@ -15,6 +15,7 @@ class ErrorKind(StrEnum):
     ACCOUNT = "account"
     IDENTIFIER_REJECTED = "identifier-rejected"
     CAA = "caa"
+    LOOK_UP = "look-up"
     DNS_PROVIDER = "dns-provider"
     DNS_CREDENTIALS = "dns-credentials"
     PROPAGATION = "propagation"
@@ -45,6 +46,7 @@ REMEDIES: dict[ErrorKind, Remedy] = {
     ErrorKind.ACCOUNT:             Remedy(timedelta(hours=6),    True,  "Check SSL_EMAIL, ACME_EAB_KID and ACME_EAB_HMAC_KEY."),
     ErrorKind.IDENTIFIER_REJECTED: Remedy(timedelta(hours=12),   True,  "The CA does not issue for this name; check SERVER_DOMAIN and SSL_DOMAINS, or choose another CA."),
     ErrorKind.CAA:                 Remedy(timedelta(hours=1),    True,  "Add the CA to the domain's CAA records, or choose a CA that they name."),
+    ErrorKind.LOOK_UP:             Remedy(timedelta(minutes=10), False, "Check the machine's resolvers or DNS_RESOLVERS, and the domain's delegation and DNSSEC."),
     ErrorKind.DNS_PROVIDER:        Remedy(timedelta(minutes=30), False, "Check DNS_PROVIDER and whether its API can be reached."),
     ErrorKind.DNS_CREDENTIALS:     Remedy(timedelta(hours=1),    False, "Check the DNS provider's credentials and what they may change."),
     ErrorKind.PROPAGATION:         Remedy(timedelta(minutes=30), False, "Check that every name server of the zone gets the record; raise DNS_PROPAGATION_TIMEOUT for slow ones."),

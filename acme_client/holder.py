@@ -62,8 +62,12 @@ def _realm() -> str:
 
 
 def _start_of(pid: int) -> str:
-    """proc(5): field 22 of stat; the second, the command's name, may hold blanks and parentheses."""
+    """proc(5): field 22 of stat, empty for one that has ended, though nobody has asked yet how (a zombie, field 3).
+
+    The second field, the command's name, may hold blanks and parentheses.
+    """
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+        told = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return "" if told[0] in "ZX" else told[19]
     except (OSError, IndexError):
         return ""

@@ -12,6 +12,7 @@ before anything is done that counts.
 
 import contextlib
 import hashlib
+import logging
 import secrets
 import threading
 from collections.abc import Callable, Iterator
@@ -23,8 +24,12 @@ from acme_client.holder import Holder
 from acme_client.private_file import UNFINISHED, write_private
 from acme_client.proofs import Wait
 
+logger = logging.getLogger(__name__)
+
 MOST_BYTES = 4096
 POLL_SECONDS = 0.5
+SILENT_SECONDS = 2.0
+"""So long a wait is nothing to talk about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +122,7 @@ class Locks:
     def _acquire(self, path: Path, holder: Holder, patience_seconds: float) -> None:
         began = since = self.monotonic()
         seen: bytes | None = None
+        is_said = False
         while True:
             content, now = _content(path), self.monotonic()
             if content is None:
@@ -127,9 +133,12 @@ class Locks:
                 seen, since = content, now
             if self._is_dead(content, now - since) and self._take_over(path, content, holder, now - since):
                 return
+            whose = Holder.read(content) or "another instance"
             if now - began >= patience_seconds:
-                whose = Holder.read(content) or "another instance"
                 raise AcmeError(ErrorKind.LOCKED, f"{path} is held by {whose} for more than {patience_seconds:.0f} s")
+            if not is_said and now - began >= SILENT_SECONDS:
+                logger.info("%s is held by %s; waiting for it, %.0f s at most", path, whose, patience_seconds)
+                is_said = True
             self.wait(POLL_SECONDS)
 
     def _is_dead(self, content: bytes, unchanged_seconds: float) -> bool:

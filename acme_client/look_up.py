@@ -37,10 +37,20 @@ class Resolver:
         except dns.resolver.NXDOMAIN:
             return ()
         except (dns.exception.DNSException, OSError) as error:
-            raise LookUpError(f"{kind} of {name}: {error}") from error
+            raise LookUpError(f"{kind} of {name}: {self._told(error)}") from error
         if answer.rrset is None or (not aliases and answer.canonical_name != answer.qname):
             return ()
         return tuple(answer.rrset)
+
+    def _told(self, error: Exception) -> str:
+        """What each resolver did, once, however often it was asked."""
+        match error:
+            case dns.resolver.LifetimeTimeout() | dns.resolver.NoNameservers():
+                said = (_said(server, fault, self._seconds) for server, _, _, fault, _ in error.kwargs["errors"])
+                told = "; ".join(dict.fromkeys(said)) or f"no resolver answered within {self._seconds:g} s"
+            case _:
+                told = str(error) or type(error).__name__
+        return f"{told} (DNS_RESOLVERS)" if self._servers else told
 
     def _resolver(self) -> dns.resolver.Resolver:
         """A new one each time: resolv.conf may have changed since, and an old one's cache must not be believed."""
@@ -53,3 +63,15 @@ class Resolver:
             for address in server.addresses()
         ]
         return resolver
+
+
+def _said(server: str, fault: object, seconds: float) -> str:
+    """One resolver's fault, out of dnspython's trace: `Do53:192.0.2.1@53`, and an exception or the name of an rcode."""
+    name = server.removeprefix("Do53:").replace("@", " port ").removesuffix(" port 53")
+    match fault:
+        case dns.exception.Timeout():
+            return f"{name} did not answer within {seconds:g} s"
+        case OSError():
+            return f"{name} cannot be reached: {fault.strerror or fault}"
+        case _:
+            return f"{name} answered {fault}"

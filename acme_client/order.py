@@ -12,7 +12,7 @@ from cryptography import x509
 from josepy.json_util import field as json_field
 
 from acme_client.account import Account
-from acme_client.authorization import Asked, Stands, prove
+from acme_client.authorization import Allows, Asked, Proving, Stands, prove
 from acme_client.errors import AcmeError, ErrorKind
 from acme_client.issued import Issued, check_issued, topmost_issuer
 from acme_client.network import RefusedError, making_sense
@@ -56,6 +56,7 @@ def issue(
     prover: Prover,
     *,
     stands: Stands = lambda *_: False,
+    allows: Allows = lambda *_: None,
     deadline_seconds: float = DEADLINE_SECONDS,
     known_key: bytes | None = None,
 ) -> Issued:
@@ -70,7 +71,7 @@ def issue(
     with making_sense(account.directory.url):
         order, uri = _new_order(account, request, profile)
         asked = Asked(request.names, tuple(order.authorizations))
-    prove(account, asked, prover, stands, seconds=deadline_seconds)
+    prove(account, asked, Proving(prover, stands, allows), seconds=deadline_seconds)
     with making_sense(account.directory.url):
         url = _finalized(account, uri, csr, Polling(account.network.line, deadline_seconds))
         chain = _download(account, url, request.preferred_chain)

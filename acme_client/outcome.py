@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from acme_client.errors import AcmeError
+from acme_client.happening import Event, Happening
 from acme_client.pair import Leaf
+from acme_client.record import Record
 from acme_client.renewal import Reason
 
 
@@ -42,3 +44,22 @@ Outcome = Rested | Renewed | Failed
 def with_advice(error: AcmeError) -> str:
     """What happened, and what can be done."""
     return f"{str(error).rstrip('.')}. {error.remedy.advice}"
+
+
+def issuance(name: str, leaf: Leaf, directory: str | None) -> Happening:
+    """Of a new certificate; `until` is its end."""
+    return Happening(event=Event.ISSUED, name=name, directory=directory, serial=leaf.serial, until=leaf.not_after)
+
+
+def failure(name: str, error: AcmeError, until: datetime, directory: str | None = None) -> Happening:
+    """Of an attempt that failed, or of a fault before any; `until` is the next one."""
+    return Happening(
+        event=Event.FAILED, name=name, directory=directory, until=until, kind=error.kind, message=with_advice(error)
+    )
+
+
+def waiting(record: Record, until: datetime) -> Happening:
+    """Of a certificate that is due and not tried before `until`: what failed, and how it is tried at once."""
+    cause = record.last_error.message.rstrip(".") if record.last_error else "attempts were killed on and on"
+    message = f"{cause}; try now with: scripts/acme forget-failures {record.name}"
+    return Happening(event=Event.WAITING, name=record.name, until=until, message=message)

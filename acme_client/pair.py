@@ -52,11 +52,21 @@ def check_names(leaf: Leaf, names: Iterable[str]) -> None:
 
 
 def check_dates(leaf: Leaf, now: datetime) -> None:
-    """Raises AcmeError (BAD_CERTIFICATE) when the certificate is over or not yet valid."""
+    """Raises AcmeError (BAD_CERTIFICATE) when the certificate is over, or begins later than clocks are apart."""
     span = f"valid from {leaf.not_before:%Y-%m-%d %H:%M} to {leaf.not_after:%Y-%m-%d %H:%M} UTC"
     if now >= leaf.not_after or leaf.not_before - CLOCKS_APART > now:
         text = f"The certificate is {span}, and here it is {now:%Y-%m-%d %H:%M} UTC; is the clock right?"
         raise AcmeError(ErrorKind.BAD_CERTIFICATE, text)
+
+
+def seconds_ahead(leaf: Leaf, now: datetime) -> float:
+    """How long to wait with a certificate that is dated a little ahead, by the CA or by this clock; 0 for any other.
+
+    Live before it begins, it would be refused by the gateway and by each client whose clock is right; thrown away, it
+    would have cost an order for nothing.
+    """
+    ahead = leaf.not_before - now
+    return ahead.total_seconds() if timedelta() < ahead <= CLOCKS_APART else 0.0
 
 
 def _chain(pem: bytes) -> list[x509.Certificate]:

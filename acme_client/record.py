@@ -96,6 +96,12 @@ def succeeded(record: Record, leaf: Leaf, now: datetime, *, generation: str, cer
     )
 
 
+def made_good(record: Record, now: datetime) -> Record:
+    """The record of a certificate that is not due: of failures only those are kept that still hold a CA up."""
+    setbacks = {directory: each for directory, each in record.setbacks.items() if now < each.until}
+    return replace(record, setbacks=setbacks, last_error=record.last_error if setbacks else None)
+
+
 def forgiven(record: Record) -> Record:
     """The record without what holds the next attempt up; the last error stays to be seen."""
     return replace(record, setbacks={}, cut_off=0, renew_at=None, renew_reason=None)

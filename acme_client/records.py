@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from acme_client.backoff import Setback
+from acme_client.backoff import Setback, Tried
 from acme_client.errors import AcmeError, ErrorKind
 from acme_client.moment import parse_moment
 from acme_client.private_file import write_private
@@ -149,12 +149,23 @@ def _setback_json(setback: Setback) -> dict[str, Any]:
         "at": _text(setback.at),
         "failures": setback.failures,
         "until": _text(setback.until),
+        "names": sorted(setback.tried.names) if setback.tried else None,
+        "settings": setback.tried.fingerprint if setback.tried else None,
     }
 
 
 def _read_setback(each: Mapping[str, Any]) -> Setback:
     kind, failures = ErrorKind(each["kind"]), int(each["failures"])
-    return Setback(kind, _shown(each["message"]), parse_moment(each["at"]), failures, parse_moment(each["until"]))
+    at, until, message = parse_moment(each["at"]), parse_moment(each["until"]), _shown(each["message"])
+    return Setback(kind, message, at, failures, until, _read_tried(each))
+
+
+def _read_tried(each: Mapping[str, Any]) -> Tried | None:
+    """None in a record from before it was kept."""
+    names, fingerprint = each.get("names"), _word(each.get("settings"))
+    if names is None or fingerprint is None:
+        return None
+    return Tried(frozenset(_shown(name) for name in names), fingerprint)
 
 
 def _text(moment: datetime | None) -> str | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from acme_client.errors import AcmeError
 from acme_client.happening import Event, Happening
 from acme_client.lifecycle import Lifecycle
-from acme_client.outcome import Failed, Outcome, Renewed, Rested
+from acme_client.outcome import Failed, Outcome, Renewed, Rested, waiting
 from acme_client.renewal import Reason
 from acme_client.settings import Settings
 from acme_client.tenants import Tenants
@@ -25,12 +25,19 @@ class Rounds:
     sweep: Callable[[], int]
     """Removes TXT records that runs before left; returns how many places are still open."""
 
-    def go(self) -> dict[str, Outcome]:
-        """Tends every certificate once; by name. A failure of one does not keep the others waiting."""
+    def go(self, *, is_asked_for: bool = False) -> dict[str, Outcome]:
+        """Tends every certificate once; by name. A failure of one does not keep the others waiting.
+
+        When somebody asked for it, by a start or a signal, it is said of each that waits after a failure, and why.
+        """
+        if is_asked_for:
+            self.lifecycle.stumbles.forget_all()
         self._sweep()
         outcomes = {}
         for wanted in self.wanted():
             outcome = outcomes[wanted.name] = self.lifecycle.tend(wanted)
+            if is_asked_for and isinstance(outcome, Rested) and outcome.reason is Reason.BACKOFF:
+                self._say_why(wanted, outcome)
             if self.tenants and wanted.tenant:
                 self._note(self.tenants, wanted.tenant, outcome)
         return outcomes
@@ -73,6 +80,14 @@ class Rounds:
                         tenants.put_back(tenant)
         except AcmeError as error:
             self._warn(error)
+
+    def _say_why(self, wanted: Wanted, rested: Rested) -> None:
+        try:
+            record = self.lifecycle.records.load(wanted.name)
+        except AcmeError as error:
+            self._warn(error)
+        else:
+            self.lifecycle.tell(waiting(record, rested.until))
 
     def _warn(self, error: AcmeError) -> None:
         self.lifecycle.tell(Happening(event=Event.WARNED, kind=error.kind, message=str(error)))

@@ -10,6 +10,7 @@ from typing import Any
 from acme_client.pair import Leaf
 from acme_client.record import Record
 from acme_client.records import to_json
+from acme_client.renewal import LAST_CALL
 from acme_client.wanted import Wanted
 
 _DAY_SECONDS = 86_400
@@ -20,6 +21,10 @@ class State(StrEnum):
     """What a client of the gateway would find."""
 
     VALID = "valid"
+    ENDS_SOON = "ends soon"
+    """Less of its life is left than should ever be (emergency)."""
+    QUEUED = "waits its turn"
+    """A tenant's first one, within the week's limit."""
     MISSING = "missing"
     EXPIRED = "expired"
     REVOKED = "revoked"
@@ -36,16 +41,23 @@ class Standing:
 
     def state(self, now: datetime) -> State:
         if self.leaf is None:
-            return State.MISSING
+            return State.QUEUED if self.wanted.tenant and not self.record.last_attempt else State.MISSING
         if now >= self.leaf.not_after:
             return State.EXPIRED
         if self.leaf.serial == self.record.revoked_serial:
             return State.REVOKED
-        return State.VALID if set(self.leaf.names) == set(self.wanted.names) else State.NAMES_DIFFER
+        if set(self.leaf.names) != set(self.wanted.names):
+            return State.NAMES_DIFFER
+        last_call = self.leaf.not_after - (self.leaf.not_after - self.leaf.not_before) * LAST_CALL
+        return State.ENDS_SOON if now >= last_call else State.VALID
+
+    def is_well(self, now: datetime) -> bool:
+        """Whether nobody has to care: it serves or waits its turn, and the last attempt did not fail."""
+        return self.state(now) in {State.VALID, State.QUEUED} and self.record.last_error is None
 
 
 def as_json(standings: Sequence[Standing], now: datetime) -> str:
-    """`{"now", "certificates": [the record's keys, "wanted" and "state"]}`; the live certificate's dates and serial."""
+    """`{"now", "certificates": [the record's keys, "wanted", "state" and "is_well"]}`; the live one's dates and serial."""
     certificates = [_one(standing, now) for standing in standings]
     return json.dumps({"now": _moment(now), "certificates": certificates}, indent=1)
 
@@ -61,6 +73,7 @@ def _one(standing: Standing, now: datetime) -> dict[str, Any]:
     content |= {
         "wanted": list(standing.wanted.names),
         "state": standing.state(now),
+        "is_well": standing.is_well(now),
         "names": list(leaf.names) if leaf else [],
         "issuer": leaf.issuer if leaf else None,
         "serial": leaf.serial if leaf else None,

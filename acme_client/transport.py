@@ -14,6 +14,7 @@ import requests
 import urllib3
 
 from acme_client.errors import AcmeError, ErrorKind
+from acme_client.link import check_link
 from acme_client.problems import plain
 from acme_client.proofs import Clock, Wait
 
@@ -35,6 +36,8 @@ class Line:
     patience_seconds: float = 90.0
     """The Retry-After waits of one request together; what asks for more becomes an error that carries it."""
     monotonic: Callable[[], float] = time.monotonic
+    is_laboratory: bool = False
+    """Whether the directory itself is plain http on loopback, which no setting allows; see `check_link`."""
 
 
 class Transport:
@@ -45,11 +48,12 @@ class Transport:
         self._session = requests.Session()
 
     def send(self, method: str, url: str, headers: Mapping[str, str], data: str | None) -> requests.Response:
-        """The answer with its body read; raises AcmeError (CA_UNREACHABLE, CA_UNAVAILABLE).
+        """The answer with its body read; raises AcmeError (CA_UNREACHABLE, CA_UNAVAILABLE), also for a link that is not https.
 
         Sockets know a deadline for each read and none for the whole, so the whole is left to a thread that can be left
         behind; its reads end it soon after.
         """
+        check_link(url, is_laboratory=self._line.is_laboratory)
         outcome: queue.SimpleQueue[requests.Response | Exception] = queue.SimpleQueue()
         session = self._session
 

@@ -63,6 +63,11 @@ class AcmeDns:
     def remove(self, entry: Entry) -> None:
         """Nothing: the next two values take its place."""
 
+    def check_storage(self) -> None:
+        """Raises AcmeError (STORE) for a file of accounts that is there and is none."""
+        with self._storage_told():
+            self._stored()
+
     def _account(self, domain: str) -> Account:
         with self._storage_locked():
             accounts = self._stored()
@@ -103,11 +108,16 @@ class AcmeDns:
     @contextlib.contextmanager
     def _storage_locked(self) -> Iterator[None]:
         """Two that register at once would each lose the other's account. Held for one request at most."""
-        try:
+        with self._storage_told():
             self.storage.parent.mkdir(parents=True, exist_ok=True, mode=FOLDER_MODE)
             with self.storage.with_name(f"{self.storage.name}.lock").open("wb") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)
                 yield
+
+    @contextlib.contextmanager
+    def _storage_told(self) -> Iterator[None]:
+        try:
+            yield
         except (OSError, ValueError) as error:
             text = f"{self.storage} (ACME_DNS_STORAGE_PATH) cannot be read and written: {error}"
             raise AcmeError(ErrorKind.STORE, text) from error
@@ -125,8 +135,11 @@ def _cname_to_set(entry: Entry, account: Account) -> str:
 
 
 def acme_dns(variables: Variables, default_storage: Path) -> AcmeDns:
-    """By ACME_DNS_API_BASE and ACME_DNS_STORAGE_PATH."""
-    base = variables.required("ACME_DNS_API_BASE", "the URL of the acme-dns server, http or https").rstrip("/")
-    if urlsplit(base).scheme not in {"http", "https"}:
-        raise AcmeError(ErrorKind.DNS_CREDENTIALS, "ACME_DNS_API_BASE wants an http or https URL")
-    return AcmeDns(base, Path(variables.text("ACME_DNS_STORAGE_PATH") or default_storage))
+    """By ACME_DNS_API_BASE and ACME_DNS_STORAGE_PATH; raises AcmeError (DNS_CREDENTIALS, STORE)."""
+    base = variables.url("ACME_DNS_API_BASE", "the URL of the acme-dns server, http or https")
+    provider = AcmeDns(base, Path(variables.text("ACME_DNS_STORAGE_PATH") or default_storage))
+    if provider.storage.is_dir():
+        text = f"ACME_DNS_STORAGE_PATH holds '{provider.storage}' but wants a file, and that is a folder"
+        raise AcmeError(ErrorKind.DNS_CREDENTIALS, text)
+    provider.check_storage()
+    return provider

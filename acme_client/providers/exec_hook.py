@@ -1,5 +1,6 @@
 """How is a TXT value left to a program of one's own, as lego's exec does it?"""
 
+import shutil
 from dataclasses import dataclass
 
 from acme_client.errors import AcmeError, ErrorKind
@@ -45,7 +46,10 @@ class ExecHook:
 
 
 def exec_hook(variables: Variables) -> ExecHook:
-    """By EXEC_PATH, EXEC_MODE and EXEC_TIMEOUT."""
+    """By EXEC_PATH, EXEC_MODE and EXEC_TIMEOUT; raises AcmeError (DNS_CREDENTIALS)."""
     program = variables.required("EXEC_PATH", "the path of the program that changes the zone")
+    if shutil.which(program, path=variables.environment.get("PATH")) is None:
+        text = f"EXEC_PATH holds {program!r} but wants a program that is there and may be run (chmod +x)"
+        raise AcmeError(ErrorKind.DNS_CREDENTIALS, text)
     is_raw = variables.parsed("EXEC_MODE", "", raw_mode, "RAW or nothing")
     return ExecHook(program, is_raw, variables, variables.parsed("EXEC_TIMEOUT", "120", seconds, "a number of seconds"))

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from acme_client.errors import AcmeError, ErrorKind
+from acme_client.providers.libraries import HOW_TO_INSTALL
 from acme_client.providers.program import run
 from acme_client.providers.variables import Variables
 
@@ -49,7 +50,7 @@ class Extra:
             case 0:
                 return
             case code if code == NOT_INSTALLED:
-                text = f"DNS_PROVIDER={self.name} needs {self.package}, which is not installed: pip install -r requirements-dns.txt"
+                text = f"DNS_PROVIDER={self.name} needs {self.package}, which is not installed: {HOW_TO_INSTALL}"
                 raise AcmeError(ErrorKind.DNS_PROVIDER, text)
             case None:
                 how = f"took more than {self.timeout_seconds:g} s"

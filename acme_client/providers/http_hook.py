@@ -1,7 +1,6 @@
 """How is a TXT value left to an HTTP API of one's own, as lego's httpreq does it?"""
 
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
 from acme_client.errors import AcmeError, ErrorKind
 from acme_client.providers.letter import LetterError, post
@@ -48,13 +47,20 @@ class HttpHook:
 
 def http_hook(variables: Variables) -> HttpHook:
     """By HTTPREQ_ENDPOINT, HTTPREQ_MODE, HTTPREQ_USERNAME, HTTPREQ_PASSWORD and HTTPREQ_HTTP_TIMEOUT."""
-    endpoint = variables.required("HTTPREQ_ENDPOINT", "the URL of the server, http or https").rstrip("/")
-    if urlsplit(endpoint).scheme not in {"http", "https"}:
-        raise AcmeError(ErrorKind.DNS_CREDENTIALS, "HTTPREQ_ENDPOINT wants an http or https URL")
+    endpoint = variables.url("HTTPREQ_ENDPOINT", "the URL of the server, http or https")
     is_raw = variables.parsed("HTTPREQ_MODE", "", raw_mode, "RAW or nothing")
-    user, password = variables.text("HTTPREQ_USERNAME"), variables.text("HTTPREQ_PASSWORD")
     timeout_seconds = variables.parsed("HTTPREQ_HTTP_TIMEOUT", "30", seconds, "a number of seconds")
-    return HttpHook(endpoint, is_raw, (user, password) if user and password else None, variables, timeout_seconds)
+    return HttpHook(endpoint, is_raw, _user(variables), variables, timeout_seconds)
+
+
+def _user(variables: Variables) -> tuple[str, str] | None:
+    """Both or neither: half of it would be left out in silence."""
+    user, password = variables.text("HTTPREQ_USERNAME"), variables.text("HTTPREQ_PASSWORD")
+    if not user and not password:
+        return None
+    variables.required("HTTPREQ_USERNAME", "the user whose HTTPREQ_PASSWORD is set")
+    variables.required("HTTPREQ_PASSWORD", "the password of HTTPREQ_USERNAME")
+    return user, password
 
 
 def raw_mode(text: str) -> bool:

@@ -54,4 +54,5 @@ def lexicon(name: str, variables: Variables, resolver: Resolver) -> Lexicon:
     extra = Extra(
         f"lexicon:{name}", "dns-lexicon", CHILDREN / "lexicon_child.py", variables, timeout_seconds, environment
     )
+    variables.with_prefix(f"LEXICON_{name.upper()}_")  # files that cannot be read are told of now, not amid an order
     return Lexicon(name, extra, variables, resolver)

@@ -92,8 +92,11 @@ class Rfc2136:
             text = self._failed(doing, "the clocks of this machine and of the server differ too much for a signature")
             raise AcmeError(ErrorKind.DNS_CREDENTIALS, text) from error
         except (dns.tsig.PeerError, dns.tsig.BadSignature, dns.tsig.BadKey, dns.message.UnknownTSIGKey) as error:
-            text = self._failed(doing, f"it does not accept {self._who}: {_word(error)}")
+            text = self._failed(doing, f"it does not accept {self._who}: {_objection(error)}")
             raise AcmeError(ErrorKind.DNS_CREDENTIALS, text) from error
+        except dns.exception.Timeout as error:
+            why = f"it did not answer within {self.timeout_seconds:g} s (RFC2136_DNS_TIMEOUT)"
+            raise AcmeError(ErrorKind.DNS_PROVIDER, self._failed(doing, why)) from error
         except (dns.exception.DNSException, OSError, EOFError) as error:
             raise AcmeError(ErrorKind.DNS_PROVIDER, self._failed(doing, _word(error))) from error
 
@@ -117,11 +120,14 @@ def rfc2136(variables: Variables) -> Rfc2136:
 
 def _key(variables: Variables) -> dns.tsig.Key | None:
     if not variables.text("RFC2136_TSIG_KEY"):
+        if variables.text("RFC2136_TSIG_SECRET"):
+            text = "RFC2136_TSIG_KEY is not set but wants the name of the key whose secret RFC2136_TSIG_SECRET holds"
+            raise AcmeError(ErrorKind.DNS_CREDENTIALS, text)
         return None
     wants = f"one of {', '.join(_ALGORITHMS)}"
     algorithm = variables.parsed("RFC2136_TSIG_ALGORITHM", "hmac-sha256", _algorithm, wants)
     name = variables.parsed("RFC2136_TSIG_KEY", "", _key_name, "the name of a key")
-    secret = variables.required("RFC2136_TSIG_SECRET", "the key's secret in base64")
+    secret = variables.required("RFC2136_TSIG_SECRET", "the secret of RFC2136_TSIG_KEY in base64")
     try:
         return dns.tsig.Key(name, binascii.a2b_base64(secret.encode(), strict_mode=True), algorithm)
     except ValueError:  # its text and context would show the secret
@@ -147,10 +153,19 @@ def _quoted(value: str) -> str:
     return f'"{value}"'
 
 
+def _objection(error: Exception) -> str:
+    """Which setting is to be looked at (RFC 8945 5.2): the name and algorithm of a key count before its signature does."""
+    match error:
+        case dns.tsig.PeerBadKey() | dns.tsig.BadKey() | dns.message.UnknownTSIGKey():
+            return "it knows no such key with RFC2136_TSIG_ALGORITHM; check that and RFC2136_TSIG_KEY"
+        case dns.tsig.PeerBadSignature() | dns.tsig.BadSignature():
+            return "its secret is another one than RFC2136_TSIG_SECRET"
+        case _:
+            return f"{_word(error)}; check RFC2136_TSIG_KEY, RFC2136_TSIG_SECRET and RFC2136_TSIG_ALGORITHM"
+
+
 def _word(error: Exception) -> str:
     match error:
-        case dns.exception.Timeout():
-            return "it did not answer in time"
         case EOFError():  # dnspython 2, when TCP is closed before the answer is whole
             return "it closed the connection without an answer"
         case OSError():

@@ -1,16 +1,17 @@
 """What do the variables for a DNS provider hold, wherever a secret is kept?"""
 
+import contextlib
 import re
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from urllib.parse import quote
 
 from acme_client.errors import AcmeError, ErrorKind
+from acme_client.secret import SecretError, read_secret
+from acme_client.values import check_url, holds_userinfo
 
 _SECRET = re.compile(r"SECRET|TOKEN|PASS|CREDENTIAL|HMAC|KEY|AUTH")
 _SHORTEST_SECRET = 6
 """What is shorter ("true", "RAW") would blot out ordinary words."""
-_MAX_FILE_BYTES = 64 << 10
 
 
 class Variables:
@@ -28,12 +29,11 @@ class Variables:
         return dict(self._environment)
 
     def text(self, name: str, default: str = "") -> str:
-        """The value, or what its file holds; raises AcmeError (DNS_CREDENTIALS) when that cannot be read."""
-        if value := self._environment.get(name, "").strip():
-            return value
-        if path := self._environment.get(f"{name}_FILE", "").strip():
-            return _held(f"{name}_FILE", Path(path))
-        return default
+        """The value, or what its file holds. Raises AcmeError (DNS_CREDENTIALS) when that cannot be read or both are set."""
+        try:
+            return read_secret(self._environment, name) or default
+        except SecretError as error:
+            raise AcmeError(ErrorKind.DNS_CREDENTIALS, str(error)) from error
 
     def required(self, name: str, wants: str) -> str:
         """The value; raises AcmeError (DNS_CREDENTIALS) when it is not set."""
@@ -49,6 +49,16 @@ class Variables:
         except ValueError as error:
             raise AcmeError(ErrorKind.DNS_CREDENTIALS, f"{name} holds {text!r} but wants {wants}") from error
 
+    def url(self, name: str, wants: str) -> str:
+        """An http(s) URL without the slash at its end; raises AcmeError (DNS_CREDENTIALS). One may hold a password."""
+        text = self.required(name, wants).rstrip("/")
+        try:
+            check_url(text, {"http", "https"}, may_hold_userinfo=True)
+        except ValueError as error:
+            held, reason = ("something else", "") if holds_userinfo(text) else (repr(text), f" ({error})")
+            raise AcmeError(ErrorKind.DNS_CREDENTIALS, f"{name} holds {held} but wants {wants}{reason}") from None
+        return text
+
     def with_prefix(self, prefix: str) -> dict[str, str]:
         """All values whose name begins with `prefix`, by the rest of the name; files are read."""
         names = (name.removesuffix("_FILE") for name in self._environment if name.startswith(prefix))
@@ -62,13 +72,10 @@ class Variables:
         return text
 
     def _secrets(self) -> set[str]:
-        named = {name.removesuffix("_FILE") for name in self._environment if _SECRET.search(name)}
         found = set()
-        for name in named:
-            try:
-                found.add(self.text(name))
-            except AcmeError:  # an unreadable file gives nothing away
-                continue
+        for name in (name for name in self._environment if _SECRET.search(name)):
+            with contextlib.suppress(SecretError):  # an unreadable file gives nothing away
+                found.add(read_secret({name: self._environment[name]}, name.removesuffix("_FILE")))
         return {secret for secret in found if len(secret) >= _SHORTEST_SECRET}
 
 
@@ -78,15 +85,3 @@ def seconds(text: str) -> float:
     if not 0 < value < float("inf"):
         raise ValueError(text)
     return value
-
-
-def _held(name: str, path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            held = file.read(_MAX_FILE_BYTES)
-        return held.decode().strip()
-    except OSError as error:
-        text = f"{name} names {path}, which cannot be read: {error.strerror}"
-        raise AcmeError(ErrorKind.DNS_CREDENTIALS, text) from error
-    except UnicodeDecodeError:
-        raise AcmeError(ErrorKind.DNS_CREDENTIALS, f"{name} names {path}, which is no text") from None

@@ -47,17 +47,21 @@ def test_home(named: Bind, name: str, target: str, zone: str) -> None:
 
 
 HOMELESS = {
-    "a loop": ("_acme-challenge.loop.test.", "in a circle: _acme-challenge.loop.test. -> round.test. -> _acme"),
-    "too many CNAMEs": ("long0.test.", "more than 8: long0.test. -> long1.test."),
-    "a zone that fails": ("_acme-challenge.broken.test.", "SERVFAIL"),
+    "a loop": (
+        "_acme-challenge.loop.test.",
+        ErrorKind.PROPAGATION,
+        "in a circle: _acme-challenge.loop.test. -> round.test. -> _acme",
+    ),
+    "too many CNAMEs": ("long0.test.", ErrorKind.PROPAGATION, "more than 8: long0.test. -> long1.test."),
+    "a zone that fails": ("_acme-challenge.broken.test.", ErrorKind.LOOK_UP, "SERVFAIL"),
 }
 
 
-@pytest.mark.parametrize(("name", "told"), HOMELESS.values(), ids=HOMELESS)
-def test_no_home(named: Bind, name: str, told: str) -> None:
+@pytest.mark.parametrize(("name", "kind", "told"), HOMELESS.values(), ids=HOMELESS)
+def test_no_home(named: Bind, name: str, kind: ErrorKind, told: str) -> None:
     with pytest.raises(AcmeError, match=told) as caught:
         find_home(name, Resolver([named.primary]), port=named.port)
-    assert caught.value.kind is ErrorKind.PROPAGATION
+    assert caught.value.kind is kind
 
 
 def test_a_resolver_that_never_answers_is_named() -> None:

@@ -10,7 +10,7 @@ from acme_client.directories import directory_url, staging_of
 from acme_client.errors import AcmeError, ErrorKind
 from acme_client.issuer import Order
 from acme_client.pair import read_pair
-from acme_client.revocation import RevocationReason
+from acme_client.revocation import Revocation, RevocationReason
 from tests.acme.rig.laboratory import APPLICANT, NAMES, Laboratory, laboratory
 from tests.acme.rig.shim import at, problem, times
 
@@ -89,8 +89,40 @@ def test_after_a_change_of_keys_orders_go_on(authority: Authority) -> None:
 
 def test_a_certificate_is_revoked(lab: Laboratory, authority: Authority) -> None:
     signed = authority.issue(Order(NAMES))
-    authority.revoke(signed.chain_pem, RevocationReason.SUPERSEDED)
+    done = authority.revoke(signed.chain_pem, signed.key_pem, RevocationReason.SUPERSEDED)
+    assert done == Revocation(is_new=True, is_by_key=False)
     assert lab.pebble.status_of(read_pair(signed.chain_pem, signed.key_pem).serial) == "Revoked"
+
+
+def test_a_certificate_of_another_account_is_revoked_by_its_own_key(
+    lab: Laboratory, authority: Authority, tmp_path: Path
+) -> None:
+    """The folder of accounts was lost since, and a new account made: only the key still shows whose it is."""
+    signed = authority.issue(Order(NAMES))
+    newcomer = authority_at(lab, tmp_path / "new", lab.shim.directory)
+    done = newcomer.revoke(signed.chain_pem, signed.key_pem, RevocationReason.KEY_COMPROMISE)
+    assert done == Revocation(is_new=True, is_by_key=True)
+    assert lab.pebble.status_of(read_pair(signed.chain_pem, signed.key_pem).serial) == "Revoked"
+
+
+def test_by_the_certificates_key_no_account_is_opened(lab: Laboratory, authority: Authority, tmp_path: Path) -> None:
+    signed = authority.issue(Order(NAMES))
+    lab.reset()
+    newcomer = authority_at(lab, tmp_path / "new", lab.shim.directory)
+    for is_new in (True, False):
+        done = newcomer.revoke(signed.chain_pem, signed.key_pem, RevocationReason.UNSPECIFIED, by_key=True)
+        assert done == Revocation(is_new=is_new, is_by_key=True)
+    assert lab.shim.payloads("sign-me-up") == []
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_ca_that_cannot_be_reached_is_asked_once(lab: Laboratory, authority: Authority) -> None:
+    """Only an account that may not is a reason to come with another key."""
+    signed = authority.issue(Order(NAMES))
+    lab.shim.first.append(at("revoke-cert", problem(500, "serverInternal", "not now")))
+    with pytest.raises(AcmeError, match="not now"):
+        authority.revoke(signed.chain_pem, signed.key_pem, RevocationReason.UNSPECIFIED)
+    assert lab.pebble.status_of(read_pair(signed.chain_pem, signed.key_pem).serial) == "Valid"
 
 
 def test_a_ca_without_renewal_information_gives_no_advice(authority: Authority) -> None:

@@ -1,5 +1,6 @@
 """When may it be tried again after a failure, and with which CA?"""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -10,9 +11,11 @@ from acme_client.backoff import (
     AN_HOUR,
     LONGEST,
     LONGEST_ASKED,
+    MOST_CHANGES,
     REHEARSED,
     Attempt,
     Setback,
+    Tried,
     Wait,
     after,
     breather,
@@ -112,6 +115,49 @@ UNREACHABLE, RATE, DNS = ErrorKind.CA_UNREACHABLE, ErrorKind.RATE_LIMITED, Error
 )
 def test_plan(setbacks: dict[str, Setback], expected: Attempt | Wait) -> None:
     assert plan((FIRST, SECOND), setbacks, TODAY) == expected
+
+
+FAILED = Tried(frozenset({"a.org"}), "before")
+MENDED = Tried(FAILED.names, "now")
+OTHERS = Tried(frozenset({"b.org"}), "before")
+
+
+@pytest.mark.parametrize(
+    ("kind", "failures", "tried", "may"),
+    [
+        (DNS, 1, FAILED, False),
+        (DNS, 1, MENDED, True),
+        (DNS, 1, OTHERS, True),
+        (RATE, 1, MENDED, False),
+        (RATE, 1, OTHERS, True),
+        (DNS, MOST_CHANGES, MENDED, False),
+        (DNS, 1, None, False),
+    ],
+    ids=[
+        "the same again",
+        "other settings",
+        "other names",
+        "a limit holds whatever is set",
+        "a limit of other names",
+        "too many changes within the hour",
+        "nobody knows what is tried",
+    ],
+)
+def test_what_is_something_else_is_tried_at_once(
+    kind: ErrorKind, failures: int, tried: Tried | None, may: bool
+) -> None:
+    failed = replace(setback(kind, failures=failures, ago=minutes(5)), tried=FAILED)
+    assert isinstance(plan((FIRST,), {FIRST: failed}, TODAY, tried), Attempt) is may
+
+
+def test_after_many_changes_it_is_one_an_hour() -> None:
+    failed = replace(setback(DNS, failures=MOST_CHANGES + 9, ago=AN_HOUR), tried=FAILED)
+    assert plan((FIRST,), {FIRST: failed}, TODAY, MENDED) == Attempt(FIRST, is_rehearsed=True)
+    assert plan((FIRST,), {FIRST: failed}, TODAY, FAILED) == Wait(failed.until)
+
+
+def test_what_failed_before_that_was_noted_holds_on() -> None:
+    assert plan((FIRST,), {FIRST: setback(DNS)}, TODAY, MENDED) == Wait(TODAY + AN_HOUR)
 
 
 @pytest.mark.parametrize("kind", sorted(REHEARSED))

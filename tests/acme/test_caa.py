@@ -2,7 +2,7 @@
 
 import pytest
 
-from acme_client.caa import Issuance, Property, caa_look_up, check_caa, judge, parse_issue, relevant
+from acme_client.caa import METHODS, Issuance, Property, caa_look_up, check_caa, judge, parse_issue, relevant
 from acme_client.errors import AcmeError, ErrorKind
 from acme_client.look_up import LookUpError, Resolver
 from tests.acme.rig.bind import Bind
@@ -39,6 +39,15 @@ JUDGEMENTS: dict[str, tuple[str, list[Property], str | None]] = {
     "known and critical": (HOST, [Property("issue", "ca.example", is_critical=True)], None),
     "our account": (HOST, [issue("ca.example; accounturi=https://ca.example/acct/1")], None),
     "another account": (HOST, [issue("ca.example; accounturi=https://ca.example/acct/2")], "only the account"),
+    "only the other method of ours": (HOST, [issue("ca.example; validationmethods=dns-persist-01")], None),
+    "no method at all": (HOST, [issue("ca.example; validationmethods=")], "proved by nothing and not by dns-01"),
+    "two accounts in one record": (
+        HOST,
+        [issue("ca.example; accounturi=https://ca.example/acct/1; AccountUri=https://ca.example/acct/1")],
+        "nobody may",
+    ),
+    "a parameter with a hyphen": (HOST, [issue("ca.example; some-thing=1")], None),
+    "a parameter that ends in a hyphen": (HOST, [issue("ca.example; some-=1")], "nobody may"),
     "our method": (HOST, [issue("ca.example; validationmethods=http-01, dns-01")], None),
     "another method": (HOST, [issue("ca.example; ValidationMethods=http-01")], "not by dns-01"),
     "one record of two fits": (HOST, [issue("ca.example; validationmethods=http-01"), issue("ca.example")], None),
@@ -53,6 +62,16 @@ def test_judgement(name: str, properties: list[Property], objection: str | None)
     else:
         assert found is not None
         assert objection in found
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_method_that_will_be_used_counts(method: str) -> None:
+    (other,) = set(METHODS) - {method}
+    issuance = Issuance(OURS.identities, OURS.account_uri, (method,))
+    assert judge(HOST, [issue(f"ca.example; validationmethods={method}")], issuance) is None
+    told = judge(HOST, [issue(f"ca.example; validationmethods={other}")], issuance)
+    assert told is not None
+    assert f"proved by {other} and not by {method}" in told
 
 
 def test_an_account_that_is_not_there_yet_is_not_held_against() -> None:
@@ -102,7 +121,7 @@ def test_in_dns(named: Bind, name: str, told: str | None) -> None:
         return
     with pytest.raises(AcmeError, match=told) as caught:
         check_caa(["example.test", name], OURS.identities, OURS.account_uri, look_up)
-    assert caught.value.kind is ErrorKind.CAA
+    assert caught.value.kind is (ErrorKind.LOOK_UP if name == "broken.test" else ErrorKind.CAA)
 
 
 def test_a_ca_without_identities_is_left_to_judge_by_itself() -> None:

@@ -3,26 +3,33 @@
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from acme_client.backoff import after
 from acme_client.daemon import LONGEST_SECONDS, SHORTEST_SECONDS, seconds_until_look
+from acme_client.errors import AcmeError, ErrorKind
 from acme_client.happening import Event, Happening, line
 from acme_client.outcome import Rested
+from acme_client.record import Record, failed
+from acme_client.records import Records
 from acme_client.renewal import Reason
 from acme_client.signals import Signals
 from tests.acme.rig.calendar import TODAY
 
 ROOT = Path(__file__).parent.parent.parent
+SECONDS = 30.0
 
 RUN = """
 import sys, time
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from acme_client.daemon import Daemon
@@ -59,7 +66,7 @@ def swept():
     return 0
 
 home = Household(root, Authority(before_signing=prove), clock=now)
-lifecycle = home.lifecycle
+lifecycle = replace(home.lifecycle, tell=tell)
 signals = Signals()
 settings = read_settings({"SERVER_DOMAIN": "example.com"})
 with signals.heard():
@@ -75,17 +82,20 @@ def start(tmp_path: Path) -> Iterator[Callable[[float], subprocess.Popen[str]]]:
             command = [sys.executable, "-c", RUN, str(tmp_path), str(pause_seconds)]
             child = stack.enter_context(subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True))
             stack.callback(child.kill)
+            late = threading.Timer(SECONDS, child.kill)  # whoever listens to it hears the end
+            late.start()
+            stack.callback(late.cancel)
             return child
 
         yield begin
 
 
-def hear(child: subprocess.Popen[str], word: str) -> None:
-    """Reads lines until one holds the word."""
+def hear(child: subprocess.Popen[str], word: str) -> str:
+    """Reads lines until one holds the word, which it returns."""
     assert child.stdout is not None
     for told in child.stdout:
         if word in told:
-            return
+            return told
     raise AssertionError(f"ended without {word!r}")
 
 
@@ -122,6 +132,20 @@ def test_woken_it_looks_now(start: Callable[[float], subprocess.Popen[str]], num
     for _ in range(3):
         child.send_signal(number)
         hear(child, "sweep")
+
+
+def test_at_its_start_and_when_woken_it_says_who_waits_and_why(
+    start: Callable[[float], subprocess.Popen[str]], tmp_path: Path
+) -> None:
+    error = AcmeError(ErrorKind.DNS_CREDENTIALS, "The key was refused")
+    setback = after(error, None, datetime.now(UTC).replace(microsecond=0))
+    Records(tmp_path / "state").save(failed(Record("example.com"), "https://ca.test/directory", setback))
+    child = start(0)
+    said = f"event=waiting name=example.com until={setback.until:%Y-%m-%dT%H:%M:%SZ} message="
+    for _ in range(2):
+        told = hear(child, said)
+        assert '"The key was refused; try now with: scripts/acme forget-failures example.com"' in told
+        child.send_signal(signal.SIGUSR1)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 
 from acme_client.directories import KNOWN, directory_url, is_staging, staging_of
 from acme_client.directory import parse_directory
-from acme_client.errors import AcmeError, ErrorKind
+from acme_client.errors import AcmeError
 
 NEEDED = {name: f"https://ca.test/{name}" for name in ("newNonce", "newAccount", "newOrder")}
 
@@ -28,11 +28,15 @@ def test_a_url_stands_for_itself() -> None:
     assert (is_staging("https://ca.test/dir"), staging_of("https://ca.test/dir")) == (False, None)
 
 
-@pytest.mark.parametrize("text", ["letsencrpyt", "", "ftp://ca.test"])
+@pytest.mark.parametrize("text", ["verisign", "", "ftp://ca.test"])
 def test_another_word_is_an_error_that_names_the_known_ones(text: str) -> None:
-    with pytest.raises(AcmeError, match="letsencrypt-staging") as caught:
+    with pytest.raises(ValueError, match="letsencrypt, letsencrypt-staging, zerossl"):
         directory_url(text)
-    assert caught.value.kind is ErrorKind.ACCOUNT
+
+
+def test_a_misspelt_name_is_an_error_that_names_the_near_one() -> None:
+    with pytest.raises(ValueError, match=r"did you mean zerossl\?$"):
+        directory_url("zero-ssl")
 
 
 def test_what_a_ca_says_of_itself_is_read() -> None:

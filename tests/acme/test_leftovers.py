@@ -12,9 +12,13 @@ import pytest
 
 from acme_client.errors import AcmeError, ErrorKind
 from acme_client.leftovers import MOST_NOTES, Leftovers
-from acme_client.providers.provider import RawProof
+from acme_client.providers.http_hook import http_hook
+from acme_client.providers.provider import Provider, RawProof
+from acme_client.providers.rfc2136 import rfc2136
+from acme_client.providers.variables import Variables
 from tests.acme.rig.bind import Bind
 from tests.acme.rig.proving import APEX, NAME, STRANGER, WILDCARD, Shelf, notes, proofs_for, prover_of, utc_now
+from tests.rig.ports import LOOPBACK, dead_port
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -149,3 +153,65 @@ def test_what_is_no_file_is_named_and_stops_nothing(tmp_path: Path) -> None:
     (tmp_path / "a.json").mkdir()
     (tmp_path / "b.json").symlink_to("b.json")
     assert list(Leftovers(tmp_path, utc_now).abandoned()) == [tmp_path / "a.json", tmp_path / "b.json"]
+
+
+def failing(named: Bind, folder: Path, shelf: Provider) -> None:
+    prover = prover_of(named, folder, provider=shelf, is_checked=False)
+    with (
+        pytest.raises(AcmeError, match=r"cannot add|failed:|refused"),
+        prover.published(proofs_for("example.test")),
+    ):
+        pytest.fail("not everything is shown")
+
+
+def test_what_was_refused_is_not_taken_back_nor_warned_of(
+    named: Bind, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    shelf = Shelf(bad_add=WILDCARD, bad_remove=WILDCARD, kind=ErrorKind.DNS_CREDENTIALS)
+    failing(named, tmp_path, shelf)
+    assert (shelf.held, shelf.removed, caplog.text) == (set(), [APEX], "")
+    assert notes(tmp_path) == []
+
+
+def test_what_may_have_been_added_is_taken_back(named: Bind, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    shelf = Shelf(bad_add=WILDCARD, is_late=True)
+    failing(named, tmp_path, shelf)
+    assert (shelf.held, caplog.text) == (set(), "")
+    assert notes(tmp_path) == []
+
+
+def test_what_may_be_there_and_cannot_be_removed_is_told_as_that(
+    named: Bind, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    failing(named, tmp_path, Shelf(bad_add=WILDCARD, bad_remove=WILDCARD, is_late=True))
+    assert f"A TXT record may be there ({NAME})" in caplog.text
+    (note,) = notes(tmp_path)
+    assert WILDCARD in note.read_text()
+
+
+def test_a_note_names_only_what_may_be_there(named: Bind, tmp_path: Path) -> None:
+    failing(named, tmp_path, Shelf(bad_add=WILDCARD, bad_remove=APEX, kind=ErrorKind.DNS_CREDENTIALS))
+    (note,) = notes(tmp_path)
+    assert (APEX in note.read_text(), WILDCARD in note.read_text()) == (True, False)
+    assert len(list(Leftovers(tmp_path, utc_now).abandoned())) == 1
+
+
+def test_a_server_that_is_not_there_leaves_nothing_to_warn_of(
+    named: Bind, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with dead_port() as port:
+        dead = {"RFC2136_NAMESERVER": f"{LOOPBACK}:{port}", "HTTPREQ_ENDPOINT": f"http://{LOOPBACK}:{port}"}
+        variables = Variables(named.environment | dead)
+        for provider in (rfc2136(variables), http_hook(variables)):
+            failing(named, tmp_path, provider)
+    assert caplog.text == ""
+    assert notes(tmp_path) == []
+
+
+def test_a_wrong_key_leaves_nothing_to_warn_of(named: Bind, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    wrong = {"RFC2136_TSIG_SECRET": "d3JvbmcgYnV0IGxvbmcgZW5vdWdoIGZvciBhIGtleSEh"}
+    prover = prover_of(named, tmp_path, provider=rfc2136(Variables(named.environment | wrong)))
+    with pytest.raises(AcmeError, match="RFC2136_TSIG_KEY"), prover.published(proofs_for("example.test")):
+        pytest.fail("nothing is shown")
+    assert caplog.text == ""
+    assert notes(tmp_path) == []

@@ -317,3 +317,144 @@ def test_a_window_that_is_always_over_costs_one_order_a_day(home: Household) -> 
     assert len(home.authority.orders) == 1
     home.lifecycle.tend(WANTED)
     assert len(home.authority.orders) == 2
+
+
+def mended(home: Household, fingerprint: str) -> Household:
+    """The same folder at the same time, with other settings: a start after somebody has mended something."""
+    after = Household(home.lifecycle.store.root, *home.authorities, fingerprint=fingerprint)
+    after.calendar.now = home.calendar.now
+    return after
+
+
+def test_what_was_mended_is_tried_at_once_and_what_was_not_waits(home: Household) -> None:
+    home.authority.failures = [refusal(ErrorKind.DNS_CREDENTIALS), refusal(ErrorKind.DNS_CREDENTIALS)]
+    home.lifecycle.tend(WANTED)
+    assert home.lifecycle.tend(WANTED) == Rested(TODAY + HOUR, Reason.BACKOFF)
+    assert isinstance(mended(home, "as set").lifecycle.tend(WANTED), Rested)
+    badly = mended(home, "mended badly").lifecycle
+    assert isinstance(badly.tend(WANTED), Failed)
+    assert isinstance(badly.tend(WANTED), Rested)
+    assert isinstance(mended(home, "mended").lifecycle.tend(WANTED), Renewed)
+
+
+def test_other_names_are_tried_at_once(home: Household) -> None:
+    home.authority.failures = [refusal(ErrorKind.IDENTIFIER_REJECTED)]
+    home.lifecycle.tend(Wanted((*WANTED.names, "blocked.org")))
+    assert isinstance(home.lifecycle.tend(WANTED), Renewed)
+
+
+def test_a_limit_of_the_ca_holds_whatever_is_set(home: Household) -> None:
+    home.authority.failures = [AcmeError(ErrorKind.RATE_LIMITED, "too many", retry_after=34 * HOUR)]
+    home.lifecycle.tend(WANTED)
+    assert mended(home, "mended").lifecycle.tend(WANTED) == Rested(TODAY + 34 * HOUR, Reason.BACKOFF)
+    assert len(home.authority.orders) == 1
+
+
+def test_two_programs_that_take_turns_with_different_settings_are_no_storm(home: Household) -> None:
+    home.authority.failures = [refusal(ErrorKind.CHALLENGE_FAILED) for _ in range(1000)]
+    for _ in range(6 * 24):
+        for each in ("one", "other"):
+            mended(home, each).lifecycle.tend(WANTED)
+        home.calendar.move(minutes=10)
+    assert len(home.authority.orders) < 30
+
+
+def test_a_fault_before_any_order_waits_longer_each_time(home: Household, tmp_path: Path) -> None:
+    """A folder that cannot be written: nothing can be noted, and it is not tried on and on all the same."""
+    (tmp_path / "state").write_text("a file where a folder should be")
+    tried = 0
+    for _ in range(24 * 60):
+        tried += isinstance(home.lifecycle.tend(WANTED), Failed)
+        home.calendar.move(minutes=1)
+    assert tried < 10
+    assert home.authority.orders == []
+    (tmp_path / "state").unlink()
+    assert isinstance(home.lifecycle.tend(WANTED), Rested)
+    home.lifecycle.stumbles.forget_all()
+    assert isinstance(home.lifecycle.tend(WANTED), Renewed)
+
+
+def test_a_fault_before_any_order_is_noted_and_made_good_by_a_look_that_goes_well(
+    home: Household, tmp_path: Path
+) -> None:
+    home.lifecycle.tend(WANTED)
+    live = tmp_path / "live/example.com"
+    live.rename(tmp_path / "live/aside")
+    live.symlink_to("example.com")  # a link to itself cannot be read
+    outcome = home.lifecycle.tend(WANTED)
+    assert isinstance(outcome, Failed)
+    assert home.lifecycle.tend(WANTED) == Rested(outcome.until, Reason.BACKOFF)
+    record = home.lifecycle.records.load("example.com")
+    assert (record.failures, record.last_error is None) == (1, False)
+    live.unlink()
+    (tmp_path / "live/aside").rename(live)
+    home.calendar.move(minutes=10)
+    rested = home.lifecycle.tend(WANTED)
+    assert isinstance(rested, Rested)
+    assert rested.reason is Reason.LIFETIME
+    record = home.lifecycle.records.load("example.com")
+    assert (record.last_error, record.setbacks, record.renew_reason) == (None, {}, Reason.LIFETIME)
+    assert len(home.authority.orders) == 1
+
+
+@pytest.mark.parametrize(("minutes", "waits"), [(4, [240.0]), (-60, []), (0, [])], ids=["ahead", "as CAs do it", "now"])
+def test_a_certificate_goes_live_once_it_has_begun(home: Household, minutes: int, waits: list[float]) -> None:
+    waited: list[float] = []
+
+    def wait(seconds: float) -> None:
+        waited.append(seconds)
+        home.calendar.move(seconds=seconds)
+
+    home.authority.clock = lambda: home.calendar() + timedelta(minutes=minutes)
+    lifecycle = replace(home.lifecycle, locks=replace(home.lifecycle.locks, wait=wait))
+    outcome = lifecycle.tend(WANTED)
+    assert isinstance(outcome, Renewed)
+    assert waited == waits
+    assert outcome.leaf.not_before <= home.calendar()
+
+
+def test_a_failure_that_cannot_be_noted_is_told_with_that(home: Household, tmp_path: Path) -> None:
+    """As on a disk that fills up while the CA is asked."""
+
+    def fill() -> None:
+        (tmp_path / "state").rename(tmp_path / "aside")
+        (tmp_path / "state").write_text("a file where a folder should be")
+
+    home.authority.before_signing = fill
+    home.authority.failures = [refusal(ErrorKind.CHALLENGE_FAILED)]
+    outcome = home.lifecycle.tend(WANTED)
+    assert isinstance(outcome, Failed)
+    assert outcome.error.kind is ErrorKind.STORE
+    assert str(outcome.error).startswith("it cannot be. That could not be noted either: ")
+    for _ in range(60):
+        home.lifecycle.tend(WANTED)
+        home.calendar.move(minutes=1)
+    assert len(home.authority.orders) == 1
+
+
+def test_where_the_next_ca_has_its_turn_nobody_waits(tmp_path: Path) -> None:
+    first, second = Authority("https://first.test/"), Authority("https://second.test/")
+    home = Household(tmp_path, first, second)
+    first.failures = [AcmeError(ErrorKind.RATE_LIMITED, "too many", retry_after=34 * HOUR)]
+    outcome = home.lifecycle.tend(WANTED)
+    assert isinstance(outcome, Failed)
+    assert outcome.until == TODAY
+    assert home.lifecycle.records.load("example.com").renew_at == TODAY
+    assert isinstance(home.lifecycle.tend(WANTED), Renewed)
+
+
+def test_a_certificate_of_the_far_future_is_not_waited_for(home: Household) -> None:
+    home.authority.clock = lambda: home.calendar() + HOUR
+    outcome = home.lifecycle.tend(WANTED)
+    assert isinstance(outcome, Failed)
+    assert "is the clock right?" in str(outcome.error)
+
+
+def test_a_record_that_names_our_account_does_not_fail_for_the_stagings_sake(tmp_path: Path) -> None:
+    staging = Authority("https://staging.test/", is_staging=True)
+    home = Household(tmp_path, Authority(staging=staging))
+    home.authority.failures = [refusal(ErrorKind.CHALLENGE_FAILED)]
+    staging.failures = [refusal(ErrorKind.CAA)]
+    home.lifecycle.tend(WANTED)
+    home.calendar.move(hours=1)
+    assert isinstance(home.lifecycle.tend(WANTED), Renewed)

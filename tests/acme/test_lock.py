@@ -186,14 +186,16 @@ def started() -> Iterator[Callable[..., subprocess.Popen[str]]]:
         yield start
 
 
+@pytest.mark.parametrize("is_asked_about", [True, False], ids=["gone", "a zombie, as in a container without an init"])
 def test_a_process_of_this_machine_that_was_killed_is_not_waited_for(
-    tmp_path: Path, started: Callable[..., subprocess.Popen[str]]
+    tmp_path: Path, started: Callable[..., subprocess.Popen[str]], is_asked_about: bool
 ) -> None:
     child = started(HOLD, str(tmp_path))
     assert child.stdout is not None
     assert child.stdout.readline() == "held\n"
     child.send_signal(signal.SIGKILL)
-    child.wait(10)
+    if is_asked_about:
+        child.wait(10)
     began = time.monotonic()
     with locks(tmp_path, Pulse(stale_seconds=600)).held("a", patience_seconds=5):
         assert time.monotonic() - began < 5

@@ -4,6 +4,7 @@ import re
 import socket
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 from acme_client.directory import fetch_directory
 from acme_client.errors import AcmeError, ErrorKind
+from acme_client.link import check_link
 from acme_client.network import MOST_NONCES, Network, RefusedError, making_sense
 from acme_client.transport import Line
 from tests.acme.rig.laboratory import Laboratory, laboratory, now
@@ -123,7 +125,8 @@ def test_a_ca_whose_headers_drip_is_left_in_time(lab: Laboratory) -> None:
 
         thread = threading.Thread(target=drip)
         thread.start()
-        error = refusal(lab, f"http://{LOOPBACK}:{port_of(server)}/dir", lab.line(request_seconds=0.5))
+        line = replace(lab.line(request_seconds=0.5), is_laboratory=True)
+        error = refusal(lab, f"http://{LOOPBACK}:{port_of(server)}/dir", line)
         done.set()
         thread.join(5)
     assert error.kind is ErrorKind.CA_UNREACHABLE
@@ -172,6 +175,35 @@ def test_after_a_deadline_the_next_request_works(lab: Laboratory) -> None:
     with pytest.raises(AcmeError):
         fetch_directory(lab.shim.directory, network)
     assert fetch_directory(lab.shim.directory, network).resources["newOrder"]
+
+
+@pytest.mark.parametrize(
+    ("url", "is_laboratory", "may"),
+    [
+        ("https://ca.test/order/1", False, True),
+        ("https://[::1]:14000/order/1", False, True),
+        ("http://ca.test/order/1", False, False),
+        ("http://127.0.0.1/order/1", False, False),
+        ("http://127.0.0.1/order/1", True, True),
+        ("http://[::1]:80/order/1", True, True),
+        ("http://localhost/order/1", True, True),
+        ("http://ca.test/order/1", True, False),
+        ("http://127.0.0.1.ca.test/order/1", True, False),
+        ("file:///etc/passwd", True, False),
+        ("ftp://ca.test/", False, False),
+        ("/order/1", False, False),
+        ("https:///order/1", False, False),
+        ("https://[::1/order/1", False, False),
+        ("", False, False),
+    ],
+)
+def test_only_what_is_https_is_followed(url: str, is_laboratory: bool, may: bool) -> None:
+    if may:
+        check_link(url, is_laboratory=is_laboratory)
+        return
+    with pytest.raises(AcmeError, match="is not https") as caught:
+        check_link(url, is_laboratory=is_laboratory)
+    assert caught.value.kind is ErrorKind.CA_UNAVAILABLE
 
 
 def test_refused_nonces_are_tried_again_only_so_often(lab: Laboratory, tmp_path: Path) -> None:

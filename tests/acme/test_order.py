@@ -1,7 +1,10 @@
 """Does an order end in a certificate, and if not, in words that name the cause? With a real Pebble."""
 
+import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -14,7 +17,7 @@ from acme_client.order import OrderRequest, issue
 from acme_client.settings import KeyType
 from tests.acme.rig.laboratory import NAMES, Laboratory, laboratory
 from tests.acme.rig.pebble import BLOCKED
-from tests.acme.rig.shim import Reply, Then, at, chain_as, offering, problem, rewriting, times
+from tests.acme.rig.shim import Asked, Reply, Then, at, chain_as, offering, problem, rewriting, times
 
 REQUEST = OrderRequest(NAMES)
 PROFILES = {"classic": "as ever", "shortlived": "six days"}
@@ -286,6 +289,20 @@ def test_a_persistent_record_that_stands_is_used_instead(tmp_path: Path) -> None
         assert len(lab.records.shown) == 1
 
 
+@pytest.mark.parametrize(("is_set", "method"), [(True, "dns-persist-01"), (False, "dns-01")])
+def test_caa_is_asked_about_the_method_that_will_be_used(
+    lab: Laboratory, tmp_path: Path, is_set: bool, method: str
+) -> None:
+    lab.shim.then.append(rewriting("authZ", persistent))
+
+    def allows(name: str, used: str) -> None:
+        raise AcmeError(ErrorKind.CAA, f"{name} not by {used}")
+
+    with pytest.raises(AcmeError, match=f"example.com not by {method}"):
+        issue(lab.account_by_shim(tmp_path), REQUEST, lab.records, stands=lambda *_: is_set, allows=allows)
+    assert lab.records.shown == []
+
+
 # fmt: off
 UNUSABLE = [
     pytest.param({"status": "deactivated"},                      ErrorKind.CHALLENGE_FAILED,    "is deactivated",          id="it was given back"),
@@ -330,6 +347,34 @@ def test_an_order_that_the_ca_gives_up_is_told_with_its_reason(lab: Laboratory, 
     error = refusal(lab, account)
     assert error.kind is ErrorKind.CAA
     assert "CAA of example.com forbids it" in str(error)
+
+
+def plain_http(document: Any) -> Any:
+    """The same with each of its links in plain http, to loopback as before."""
+    return json.loads(json.dumps(document).replace("https://", "http://"))
+
+
+def with_plain_location(asked: Asked, reply: Reply) -> Reply:
+    location = reply.fields.get("Location", "").replace("https://", "http://")
+    return replace(reply, fields=reply.fields | {"Location": location}) if "order-plz" in asked.path else reply
+
+
+DOWNGRADES: dict[str, Then] = {
+    "newOrder": rewriting("/dir", lambda it: {**it, "newOrder": plain_http(it["newOrder"])}),
+    "newNonce": rewriting("/dir", lambda it: {**it, "newNonce": plain_http(it["newNonce"])}),
+    "the order's Location": with_plain_location,
+    "authorizations": rewriting("order-plz", plain_http),
+    "challenges": rewriting("authZ", plain_http),
+    "finalize and certificate": rewriting("my-order", plain_http),
+}
+
+
+@pytest.mark.parametrize("change", DOWNGRADES.values(), ids=DOWNGRADES)
+def test_no_link_of_a_ca_leads_out_of_https(lab: Laboratory, tmp_path: Path, change: Then) -> None:
+    lab.shim.then.append(change)
+    with pytest.raises(AcmeError, match=r"The CA's link http://.* is not https") as caught:
+        issue(lab.account_by_shim(tmp_path), REQUEST, lab.records)
+    assert caught.value.kind is ErrorKind.CA_UNAVAILABLE
 
 
 def test_an_answer_that_is_no_order_is_told_as_the_fault_of_the_ca(lab: Laboratory, tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 import json
 import os
 import random
+import re
+import shutil
 import signal
 import ssl
 import stat
@@ -116,17 +118,59 @@ def test_revoked_and_replaced_under_a_new_account_key(program: Program, ca: Pebb
     assert program.leaf().serial != first.serial
 
 
+def test_one_of_a_lost_account_is_revoked_by_its_own_key(program: Program, ca: Pebble) -> None:
+    program.call("once")
+    shutil.rmtree(program.folder / "accounts")
+    code, told, warned = program.call("revoke", "example.test")
+    assert code == 0, warned
+    assert told.startswith(f"example.test: revoked by {ca.directory} (signed by its own key")
+    assert ca.status_of(program.leaf().serial) == "Revoked"
+    nothing = {"SSL_EMAIL": "", "DNS_PROVIDER": ""}
+    code, told, _ = program.call("revoke", "example.test", "--by-certificate-key", **nothing)
+    assert (code, "had been revoked before" in told) == (0, True)
+
+
+def test_the_ca_that_it_is_from_is_asked_to_revoke_it(program: Program, ca: Pebble) -> None:
+    """Though the settings name another one since."""
+    program.call("once")
+    code, told, warned = program.call("revoke", "example.test", ACME_DIRECTORY_URLS="https://127.0.0.1:1/dir")
+    assert code == 0, warned
+    assert told.startswith(f"example.test: revoked by {ca.directory};")
+
+
 def test_what_is_not_there_cannot_be_revoked(program: Program) -> None:
     code, _, told = program.call("revoke", "example.test")
     assert code == 1
     assert told.startswith("There is no live certificate example.test; ")
 
 
+def kept(program: Program) -> set[str]:
+    """All files but those of the account."""
+    files = (path.relative_to(program.folder) for path in program.folder.rglob("*") if path.is_file())
+    return {str(path) for path in files if path.parts[0] != "accounts"}
+
+
 def test_a_rehearsal_keeps_nothing(program: Program) -> None:
     code, told, warned = program.call("once", "--dry-run")
     assert code == 0, warned
     assert "would work" in told
-    assert not (program.folder / "live").exists()
+    assert kept(program) == set()
+
+
+@pytest.mark.parametrize(
+    ("domain", "cause"),
+    [
+        ("nowhere.invalid", "no name from .* upwards has a SOA record"),
+        ("other.test", "REFUSED: the key gateway"),
+        (BLOCKED, "blocked"),
+    ],
+    ids=["no such zone", "a zone that the key may not change", "blocked by the CA"],
+)
+def test_a_rehearsal_that_fails_keeps_nothing_either(program: Program, domain: str, cause: str) -> None:
+    code, told, warned = program.call("rehearse", SERVER_DOMAIN=domain)
+    assert (code, warned) == (1, "")
+    assert re.search(rf"would fail .*{cause}", told)
+    assert kept(program) == set()
 
 
 def test_a_wrong_key_is_named_and_not_tried_again_soon(program: Program, named: Bind) -> None:
@@ -136,15 +180,14 @@ def test_a_wrong_key_is_named_and_not_tried_again_soon(program: Program, named: 
     assert "kind=dns-credentials" in told
     assert named.environment["RFC2136_TSIG_KEY"] in told
     assert "d3Jvbmcg" not in told
-    code, _, told = program.call("once")
-    assert code == 1  # it waits, though the key is right now
-    assert "event=waiting name=example.test" in told
+    code, _, told = program.call("once", **wrong)
+    assert code == 1
+    assert told.count("event=waiting name=example.test") == 1
+    assert "try now with: scripts/acme forget-failures example.test" in told
     assert "event=due" not in told
     code, told, _ = program.call("status")
-    assert "last error" in told
-    assert "backoff" in told
-    program.call("forget-failures")
-    assert program.call("once")[0] == 0
+    assert (code, "last error" in told, "backoff" in told) == (1, True, True)
+    assert program.call("once")[0] == 0  # with the right key it is tried at once
 
 
 def test_a_domain_that_the_ca_blocks_keeps_no_other_waiting(program: Program) -> None:

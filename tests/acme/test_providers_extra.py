@@ -13,7 +13,9 @@ from acme_client.errors import AcmeError, ErrorKind
 from acme_client.look_up import Resolver
 from acme_client.providers import Surroundings, provider_from
 from acme_client.providers.extra import Extra
+from acme_client.providers.lego import Lego
 from acme_client.providers.lexicon import Lexicon
+from acme_client.providers.libraries import lexicon_names
 from acme_client.providers.provider import Entry
 from acme_client.providers.variables import Variables
 from tests.acme.rig.bind import Bind
@@ -56,6 +58,33 @@ def test_failures(tmp_path: Path, body: str, kind: ErrorKind, told: str) -> None
 def test_a_library_that_hangs_is_ended(tmp_path: Path) -> None:
     with pytest.raises(AcmeError, match=r"add took more than 0\.5 s"):
         extra(tmp_path, "time.sleep(60)", timeout_seconds=0.5).call({}, "add")
+
+
+KNOWN = {
+    "it knows it": ("", True),
+    "it does not": ("sys.exit('unrecognized DNS provider: toy')", False),
+    "its credentials are missing": ("sys.exit('toy: some credentials information are missing: TOY_TOKEN')", True),
+    "it is not installed": ("sys.exit(3)", True),
+}
+
+
+@pytest.mark.parametrize(("body", "is_known"), KNOWN.values(), ids=KNOWN)
+def test_lego_says_whether_it_knows_a_name(tmp_path: Path, body: str, *, is_known: bool) -> None:
+    assert Lego("toy", extra(tmp_path, body), ()).is_known() is is_known
+
+
+@pytest.mark.skipif(not importlib.util.find_spec("lego_bridge"), reason="certbot-dns-multi is not installed")
+def test_a_name_that_lego_does_not_know_is_told_at_the_start(tmp_path: Path) -> None:
+    around = Surroundings(tmp_path, (), io.StringIO(), io.StringIO())
+    with pytest.raises(AcmeError, match=r"'cloudfare', which lego does not know; did you mean cloudflare\?"):
+        provider_from({"DNS_PROVIDER": "cloudfare"}, around)
+
+
+@pytest.mark.skipif(not lexicon_names(), reason="dns-lexicon is not installed")
+def test_a_name_that_lexicon_does_not_have_is_told_at_the_start(tmp_path: Path) -> None:
+    around = Surroundings(tmp_path, (), io.StringIO(), io.StringIO())
+    with pytest.raises(AcmeError, match=r"wants a name of dns-lexicon's; did you mean lexicon:cloudflare"):
+        provider_from({"DNS_PROVIDER": "lexicon:cloudfare"}, around)
 
 
 def test_lexicon_gets_zone_options_and_name(named: Bind, tmp_path: Path) -> None:

@@ -60,9 +60,11 @@ def test_exec_has_a_deadline_and_leaves_nothing_running(hook: Path) -> None:
         exec_hook(environment(hook, EXEC_TIMEOUT="0.3")).add(ENTRY)
 
 
-def test_exec_that_cannot_start(tmp_path: Path) -> None:
+def test_exec_that_cannot_start_any_more(hook: Path) -> None:
+    provider = exec_hook(environment(hook))
+    hook.unlink()
     with pytest.raises(AcmeError, match="could not be started: No such file"):
-        exec_hook(environment(tmp_path / "none")).add(ENTRY)
+        provider.add(ENTRY)
 
 
 def test_http_posts_name_and_value() -> None:

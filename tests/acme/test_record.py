@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from acme_client.backoff import Setback, after
+from acme_client.backoff import Setback, Tried, after
 from acme_client.errors import AcmeError, ErrorKind
 from acme_client.pair import Leaf
-from acme_client.record import LastError, Record, failed, succeeded
+from acme_client.record import LastError, Record, failed, made_good, succeeded
 from acme_client.records import Records, from_json, to_json
 from acme_client.renewal import Span, Suggestion
 from tests.acme.rig.calendar import TODAY
@@ -34,7 +34,7 @@ FULL = Record(
     last_success=TODAY,
     last_attempt=TODAY,
     last_error=LastError("caa", "not allowed", TODAY),
-    setbacks={CA: Setback(ErrorKind.CAA, "not allowed", TODAY, 2, LATER)},
+    setbacks={CA: Setback(ErrorKind.CAA, "not allowed", TODAY, 2, LATER, Tried(frozenset({"a.b", "c.d"}), "0f"))},
     successes=3,
     failures=1,
     jitter=0.42,
@@ -44,14 +44,25 @@ FULL = Record(
 
 @pytest.mark.parametrize(
     "record",
-    [FULL, Record("example.com"), replace(FULL, suggestion=Suggestion(None, None, TODAY, LATER))],
-    ids=["full", "empty", "no window"],
+    [
+        FULL,
+        Record("example.com"),
+        replace(FULL, suggestion=Suggestion(None, None, TODAY, LATER)),
+        replace(FULL, setbacks={CA: replace(FULL.setbacks[CA], tried=None)}),
+    ],
+    ids=["full", "empty", "no window", "what was tried is not known"],
 )
 def test_a_record_comes_back_as_it_was(record: Record, tmp_path: Path) -> None:
     records = Records(tmp_path / "state")
     records.save(record)
     assert records.load("example.com") == record
     assert records.path("example.com").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_record_of_before_what_was_tried_was_kept_is_read() -> None:
+    content = json.loads(to_json(FULL))
+    del content["setbacks"][CA]["names"], content["setbacks"][CA]["settings"]
+    assert from_json("example.com", json.dumps(content).encode()).setbacks[CA].tried is None
 
 
 def test_the_file_has_the_keys_that_the_gateway_reads() -> None:
@@ -144,3 +155,9 @@ def test_a_success_forgets_them() -> None:
     record = succeeded(replace(FULL, failures=4), leaf, LATER, generation="g", certificate_id=None)
     assert (record.setbacks, record.last_error, record.suggestion, record.cut_off) == ({}, None, None, 0)
     assert (record.successes, record.failures, record.serial) == (4, 4, leaf.serial)
+
+
+def test_of_what_is_not_due_only_what_still_holds_a_ca_up_is_kept() -> None:
+    assert made_good(FULL, LATER - timedelta(seconds=1)) == FULL
+    mended = made_good(FULL, LATER)
+    assert (mended.setbacks, mended.last_error, mended.failures) == ({}, None, 1)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -94,3 +95,9 @@ def test_a_certificate_that_the_ca_does_not_know_is_told(
     lab.shim.first.append(at("renewal-info", problem(404, "malformed", "Certificate not found")))
     with pytest.raises(AcmeError, match="Certificate not found"):
         renewal_advice(directory, network, CERTIFICATE)
+
+
+def test_a_link_out_of_https_is_not_followed(network: Network, directory: Directory) -> None:
+    plain = replace(directory, renewal_info=str(directory.renewal_info).replace("https://", "http://"))
+    with pytest.raises(AcmeError, match="is not https"):
+        renewal_advice(plain, network, CERTIFICATE)

@@ -1,6 +1,7 @@
 """Does one round look after all, tenants in their turn, and does no failure keep the others waiting?"""
 
 import time
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from acme_client.outcome import Failed, Renewed, Rested
 from acme_client.rounds import Rounds
 from acme_client.settings import read_settings
 from acme_client.tenants import ResolutionApi, Tenants
+from tests.acme.rig.calendar import TODAY
 from tests.acme.rig.household import Household, brief
 from tests.acme.test_tenants import ROUTES, api
 
@@ -111,3 +113,24 @@ def test_a_tenant_whose_order_fails_lets_the_next_one_by(home: Household, tmp_pa
     assert isinstance(own["example.com"], Renewed)
     assert isinstance(first["alice.example.com"], Failed)
     assert isinstance(second["bob.example.com"], Renewed)
+
+
+def test_at_a_start_it_is_said_of_each_why_it_waits_and_then_no_more(home: Household) -> None:
+    home.authority.failures = [AcmeError(ErrorKind.CAA, "only other.example may.")]
+    rounds(home).go()
+    home.told.clear()
+    rounds(home).go(is_asked_for=True)
+    (told,) = [each for each in home.told if each.event is Event.WAITING]
+    assert (told.name, told.until) == ("example.com", TODAY + timedelta(hours=1))
+    assert told.message == "only other.example may; try now with: scripts/acme forget-failures example.com"
+    home.told.clear()
+    rounds(home).go()
+    assert home.told == []
+
+
+def test_who_asks_for_a_look_gets_one_after_a_fault_that_was_never_noted(home: Household, tmp_path: Path) -> None:
+    (tmp_path / "state").write_text("a file where a folder should be")
+    assert isinstance(rounds(home).go()["example.com"], Failed)
+    (tmp_path / "state").unlink()
+    assert isinstance(rounds(home).go()["example.com"], Rested)
+    assert isinstance(rounds(home).go(is_asked_for=True)["example.com"], Renewed)

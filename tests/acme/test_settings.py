@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from acme_client.name_servers import Endpoint
-from acme_client.settings import TABLE, KeyType, Setting, SettingsError, check_orders, read_settings
+from acme_client.settings import TABLE, KeyType, Setting, SettingsError, check_orders, misspelt, read_settings
+from mesh_gateway.settings import TABLE as GATEWAYS
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "acme-settings.md"
 LEAST = {"SERVER_DOMAIN": "example.com"}
@@ -65,7 +66,10 @@ def test_a_right_value(variable: str, text: str, value: object) -> None:
         ("SSL_DOMAINS", ";".join(f"a{number}.org" for number in range(201)), "201 groups"),
         ("CERT_DIR", "~nobody-at-all/x", "wants a folder"),
         ("ACME_DIRECTORY_URLS", "http://ca.test/", "http://ca.test/ is not https"),
-        ("ACME_DIRECTORY_URLS", "letsencrpyt", "letsencrypt-staging"),
+        ("ACME_DIRECTORY_URLS", "letsencrpyt", "did you mean letsencrypt"),
+        ("ACME_DIRECTORY_URLS", "verisign", "the short names are letsencrypt, letsencrypt-staging"),
+        ("ACME_DIRECTORY_URLS", "https:///dir", "https:///dir names no host"),
+        ("ACME_DIRECTORY_URLS", "https://ca.test:99999/dir", "Port out of range"),
         ("ACME_DIRECTORY_URLS", ",", "separated by commas"),
         ("ACME_PROFILE", "a b", "or nothing"),
         ("ACME_KEY_TYPE", "dsa", "wants ec256, ec384, rsa2048 or rsa4096"),
@@ -74,7 +78,12 @@ def test_a_right_value(variable: str, text: str, value: object) -> None:
         ("ACME_TENANTS", "al_ice", "'al_ice' is no tenant"),
         ("ACME_TENANT_LIMIT_PER_WEEK", "0", "a count of at least 1"),
         ("BACKEND_URL", "ftp://x", "wants the resolution API's"),
-        ("DNS_RESOLVERS", "127.0.0.1:99999", "DNS_RESOLVERS holds"),
+        ("BACKEND_URL", "http://", "http:// names no host"),
+        ("BACKEND_URL", "http://x:0", "http://x:0 has port 0"),
+        ("DNS_RESOLVERS", "127.0.0.1:99999", "has a port out of 1 to 65535"),
+        ("DNS_RESOLVERS", "9.9.9.9,quad9", "'quad9' is no address"),
+        ("DNS_RESOLVERS", "9.9.9", "'9.9.9' is no address"),
+        ("DNS_RESOLVERS", "9.9.9.9 1.1.1.1", "is no name server"),
         ("DNS_AUTHORITATIVE_PORT", "65536", "wants a port"),
         ("DNS_PROPAGATION_TIMEOUT", "0", "wants a duration"),
         ("DNS_PROPAGATION_CHECK", "2", "wants true or false"),
@@ -101,6 +110,41 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         read_settings(LEAST | missing)
 
 
+def test_a_wrong_short_name_is_told_once() -> None:
+    with pytest.raises(SettingsError) as caught:
+        read_settings(LEAST | {"ACME_DIRECTORY_URLS": "verisign"})
+    assert str(caught.value).count("ACME_DIRECTORY_URLS") == 1
+
+
+def test_a_wrong_kind_of_key_is_told_in_our_words() -> None:
+    with pytest.raises(SettingsError) as caught:
+        read_settings(LEAST | {"ACME_KEY_TYPE": "foo"})
+    assert str(caught.value) == "ACME_KEY_TYPE holds 'foo' but wants ec256, ec384, rsa2048 or rsa4096"
+
+
+def test_a_secret_and_its_file_are_one_too_many(tmp_path: Path) -> None:
+    (tmp_path / "hmac").write_text("c2VjcmV0")
+    three = {"ACME_EAB_KID": "kid", "ACME_EAB_HMAC_KEY": "YWJj", "ACME_EAB_HMAC_KEY_FILE": str(tmp_path / "hmac")}
+    with pytest.raises(SettingsError, match=r"^ACME_EAB_HMAC_KEY and ACME_EAB_HMAC_KEY_FILE are both set but only one"):
+        read_settings(LEAST | three)
+
+
+@pytest.mark.parametrize("url", ["file:routes.json", "FILE:/routes.json"])
+def test_tenants_wildcards_want_an_api(url: str) -> None:
+    told = rf"^BACKEND_URL holds '{url}' but wants an http\(s\) URL while ACME_TENANT_WILDCARDS is on"
+    with pytest.raises(SettingsError, match=told):
+        read_settings(LEAST | {"BACKEND_URL": url, "ACME_TENANT_WILDCARDS": "on"})
+    assert read_settings(LEAST | {"BACKEND_URL": url}).backend_url == url
+
+
+@pytest.mark.parametrize("url", ["https://me:hidden@ca.test/", "https:/me:hidden@ca.test", "//me:hidden@ca.test"])
+@pytest.mark.parametrize("variable", ["ACME_DIRECTORY_URLS", "BACKEND_URL"])
+def test_a_password_in_a_url_is_not_shown(variable: str, url: str) -> None:
+    with pytest.raises(SettingsError, match="without a user name") as caught:
+        read_settings(LEAST | {variable: url})
+    assert "hidden" not in str(caught.value)
+
+
 def test_a_secret_is_never_shown() -> None:
     with pytest.raises(SettingsError) as caught:
         read_settings(LEAST | {"ACME_EAB_KID": "kid", "ACME_EAB_HMAC_KEY": "top secret!"})
@@ -113,6 +157,25 @@ def test_a_secret_is_never_shown() -> None:
 def test_half_a_binding_is_refused(only: str) -> None:
     with pytest.raises(SettingsError, match=f"wants what the CA gave together with {only}"):
         read_settings(LEAST | {only: "abc"})
+
+
+@pytest.mark.parametrize(
+    ("variable", "meant"),
+    [
+        ("ACME_DIRECTORY_URL", "ACME_DIRECTORY_URLS"),
+        ("SSL_EMIAL", "SSL_EMAIL"),
+        ("DNS_RESOLVER", "DNS_RESOLVERS"),
+        ("ACME_EAB_HMACKEY_FILE", "ACME_EAB_HMAC_KEY_FILE"),
+    ],
+)
+def test_a_misspelt_variable_is_noticed(variable: str, meant: str) -> None:
+    assert misspelt({variable: "x"}) == {variable: meant}
+    assert misspelt({variable: "x", meant: "y"}) == {}
+
+
+def test_the_variables_of_others_are_not_taken_for_misspelt_ones() -> None:
+    others = [row.variable for row in GATEWAYS] + ["EXEC_PROPAGATION_TIMEOUT", "RFC2136_TTL", "SSL_CERT_DIR", "ACME"]
+    assert misspelt(dict.fromkeys(others, "x")) == {}
 
 
 @pytest.mark.parametrize("missing", ["SSL_EMAIL", "DNS_PROVIDER"])

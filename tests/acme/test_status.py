@@ -62,6 +62,7 @@ def test_json_has_what_the_table_has(tmp_path: Path) -> None:
     assert (certificate["state"], certificate["not_after"]) == ("valid", "2026-05-30T12:00:00Z")
     assert certificate["wanted"] == certificate["names"] == ["example.com", "*.example.com"]
     assert (certificate["renew_reason"], certificate["last_error"]) == ("lifetime", None)
+    assert certificate["is_well"] is True
 
 
 def test_a_revoked_one_says_so(tmp_path: Path) -> None:
@@ -76,7 +77,8 @@ def test_a_revoked_one_says_so(tmp_path: Path) -> None:
     ("days", "names", "state"),
     [
         (0, WANTED.names, State.VALID),
-        (89, WANTED.names, State.VALID),
+        (85, WANTED.names, State.VALID),
+        (86, WANTED.names, State.ENDS_SOON),
         (90, WANTED.names, State.EXPIRED),
         (0, (*WANTED.names, "a.org"), State.NAMES_DIFFER),
     ],
@@ -86,3 +88,28 @@ def test_state(tmp_path: Path, days: int, names: tuple[str, ...], state: State) 
     home.lifecycle.tend(WANTED)
     stand = replace(standing(home), wanted=Wanted(names))
     assert stand.state(TODAY + timedelta(days=days)) is state
+
+
+@pytest.mark.parametrize(("days", "is_well"), [(0, True), (85, True), (86, False), (90, False)])
+def test_one_that_should_have_been_renewed_long_ago_is_not_well(tmp_path: Path, days: int, *, is_well: bool) -> None:
+    home = Household(tmp_path)
+    home.lifecycle.tend(WANTED)
+    assert standing(home).is_well(TODAY + timedelta(days=days)) is is_well
+
+
+def test_one_whose_renewal_fails_is_not_well_though_it_serves(tmp_path: Path) -> None:
+    home = Household(tmp_path)
+    home.lifecycle.tend(WANTED)
+    home.calendar.now += timedelta(days=70)
+    home.authority.failures = [AcmeError(ErrorKind.CA_UNREACHABLE, "gone")]
+    home.lifecycle.tend(WANTED)
+    stand = standing(home)
+    assert (stand.state(home.calendar()), stand.is_well(home.calendar())) == (State.VALID, False)
+
+
+def test_a_tenants_first_one_waits_its_turn_and_that_is_no_fault() -> None:
+    wish = Wanted(("*.alice.example.com",), "alice")
+    queued = Standing(wish, None, Record("alice.example.com"))
+    assert (queued.state(TODAY), queued.is_well(TODAY)) == (State.QUEUED, True)
+    tried = Standing(wish, None, Record("alice.example.com", last_attempt=TODAY))
+    assert (tried.state(TODAY), tried.is_well(TODAY)) == (State.MISSING, False)

@@ -21,7 +21,9 @@ WANTED = Wanted(("example.com", "*.example.com"))
 class Household:
     """Its state is on the disk, in the clock, and in what was told."""
 
-    def __init__(self, root: Path, *authorities: Authority, clock: Clock | None = None) -> None:
+    def __init__(
+        self, root: Path, *authorities: Authority, clock: Clock | None = None, fingerprint: str = "as set"
+    ) -> None:
         self.calendar = Calendar()
         self.told: list[Happening] = []
         self.authorities: Sequence[Authority] = authorities or (Authority(),)
@@ -38,6 +40,7 @@ class Household:
             clock=clock or self.calendar,
             draw=lambda: 0.5,
             tell=self.told.append,
+            fingerprint=fingerprint,
         )
 
     @property

@@ -47,18 +47,31 @@ class Shelf:
 
     propagation_seconds = 7.0
 
-    def __init__(self, *, bad_add: str = "", bad_remove: str = "") -> None:
+    def __init__(
+        self,
+        *,
+        bad_add: str = "",
+        bad_remove: str = "",
+        kind: ErrorKind = ErrorKind.DNS_PROVIDER,
+        is_late: bool = False,
+    ) -> None:
+        """`is_late`: what fails to be added is there all the same, as after an answer that came too late."""
         self.held: set[tuple[str, str]] = set()
+        self.removed: list[str] = []
         self._bad_add, self._bad_remove = bad_add, bad_remove
+        self._kind, self._is_late = kind, is_late
 
     def add(self, entry: Entry) -> None:
         if entry.value == self._bad_add:
-            raise AcmeError(ErrorKind.DNS_PROVIDER, "cannot add")
+            if self._is_late:
+                self.held.add((entry.name, entry.value))
+            raise AcmeError(self._kind, "cannot add")
         self.held.add((entry.name, entry.value))
 
     def remove(self, entry: Entry) -> None:
         if entry.value == self._bad_remove:
-            raise AcmeError(ErrorKind.DNS_PROVIDER, "cannot remove")
+            raise AcmeError(self._kind, "cannot remove")
+        self.removed.append(entry.value)
         self.held.discard((entry.name, entry.value))
 
 
