@@ -28,6 +28,8 @@ ROWS = (
     Row("no reason phrase and no space", (200,), places=(up(answers("200", "Content-Length: 0")),)),
     Row("a reason phrase of bytes", (200,), places=(up(answers("200 Tr\xe8s bien", "Content-Length: 0")),)),
     Row("field values of bytes", (200,), places=(up(answers("200 OK", "X: \xe4\xf6 \t\xfc", "Content-Length: 0")),)),
+    Row("a length that begins with zeros", (200,), places=(up(answers("200 OK", "Content-Length: 002", body=b"ok")),)),
+    Row("a length of zeros", (200,), places=(up(answers("200 OK", "Content-Length: 00")),)),
     Row("HEAD with the length of a body", (200,), ask("HEAD"), (up(answers("200 OK", "Content-Length: 1000")),)),
     Row("HEAD with chunked", (200,), ask("HEAD"), (up(answers("200 OK", "Transfer-Encoding: chunked")),)),
     Row("HEAD without framing", (200,), ask("HEAD"), (up(answers("200 OK")),)),

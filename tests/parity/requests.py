@@ -31,6 +31,11 @@ ROWS = (
     Row("POST without a length", (200,), ask("POST")),
     Row("POST of nothing", (200,), ask("POST", body=b"")),
     Row("POST with a length", (200,), ask("POST", body=b"abc"), connections=1),
+    Row(
+        "POST with a length that begins with zeros",
+        (200,),
+        raw(head("POST", "/x", "Content-Length: 003") + b"abc", "POST"),
+    ),
     Row("POST over TLS", (200,), ask("POST", body=b"abc"), tls=True),
     Row("an unusual method", (200,), ask("PROPFIND", "/dav/", "Depth: 1", body=b"<x/>")),
     Row("a method nobody knows", (200,), ask("BREW", "/pot-1")),

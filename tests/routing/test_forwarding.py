@@ -137,6 +137,11 @@ def test_of_te_only_trailers_goes_on(head: RequestHead, expected: bool) -> None:
     assert len(fields) == 1 + len(SAID) + expected
 
 
+@pytest.mark.parametrize(("said", "told"), [(b"7", b"7"), (b"007", b"7"), (b"000", b"0"), (b"10", b"10")])
+def test_a_length_is_passed_on_without_leading_zeros(said: bytes, told: bytes) -> None:
+    assert passed_on(http1(f"Content-Length: {said.decode()}")) == ((b"Content-Length", told),)
+
+
 def test_cookie_crumbs_are_joined_where_the_first_one_stood() -> None:
     head = http2((b"a", b"1"), (b"cookie", b"x=1"), (b"b", b"2"), (b"cookie", b"y=2; z=3"), (b"c", b"3"))
     assert passed_on(head) == ((b"a", b"1"), (b"cookie", b"x=1; y=2; z=3"), (b"b", b"2"), (b"c", b"3"))

@@ -143,7 +143,9 @@ def _passed_on(section: FieldSection, never: frozenset[bytes], prefixes: tuple[b
         # CGI-like readers take `_` for `-`: such a name could pass for any of those above (HAZARDS B15)
         if lowered in dropped or b"_" in lowered or lowered.startswith(prefixes):
             continue
-        if lowered != b"cookie":
+        if lowered == b"content-length":
+            yield name, _plain_length(value)
+        elif lowered != b"cookie":
             yield name, value
         elif cookies:
             yield name, b"; ".join(cookies)  # HTTP/2 cuts them into crumbs (RFC 9113 8.2.3)
@@ -151,6 +153,11 @@ def _passed_on(section: FieldSection, never: frozenset[bytes], prefixes: tuple[b
     # without `Connection: TE`, as Go and Envoy do: it announces what we understand, the next hop may ignore it
     if b"trailers" in tokens(section.by_name.get(b"te", ())):
         yield b"TE", b"trailers"
+
+
+def _plain_length(value: bytes) -> bytes:
+    """Without leading zeros, which RFC 9110 8.6 allows, some readers refuse (mitmproxy 12.2.3) and others take for octal."""
+    return value.lstrip(b"0") or b"0"
 
 
 def _of_answer(section: FieldSection) -> tuple[Field, ...]:
