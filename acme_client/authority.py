@@ -1,12 +1,13 @@
 """Who signs? A CA with our account there, opened when it is first needed: the Issuer of the real world."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from acme_client.account import Account, Applicant, NetworkFor, account_folder, open_account, roll_key
 from acme_client.authorization import Stands
+from acme_client.caa import METHODS
 from acme_client.directories import is_staging, staging_of
 from acme_client.errors import AcmeError, ErrorKind
 from acme_client.issuer import Order, RenewalAdvice, Signed
@@ -18,8 +19,9 @@ from acme_client.settings import KeyType
 
 logger = logging.getLogger(__name__)
 
-CheckCaa = Callable[[Sequence[str], Sequence[str], str | None], None]
-"""Names, the CA's own names, the account; raises AcmeError (CAA) when a record forbids it."""
+CheckCaa = Callable[[Sequence[str], Sequence[str], str | None, Collection[str]], None]
+"""Names, the CA's own names, the account, the methods one of which will be used; raises AcmeError (CAA) when a record
+forbids it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +62,15 @@ class Authority:
     def issue(self, order: Order) -> Signed:
         self._account = None  # orders are rare, and another process may have changed the key meanwhile
         account = self.account()
-        self.check_caa(order.names, account.caa_identities, account.uri)
+
+        def allows(name: str, method: str) -> None:
+            """Once more, when the CA has said how this name can be proved (RFC 8657 4)."""
+            self.check_caa((name,), account.caa_identities, account.uri, (method,))
+
+        self.check_caa(order.names, account.caa_identities, account.uri, METHODS)
         wishes = self.wishes
         request = OrderRequest(order.names, wishes.key_type, wishes.profile, wishes.preferred_chain, order.replaces)
-        issued = issue(account, request, self.prover, stands=self.stands)
+        issued = issue(account, request, self.prover, stands=self.stands, allows=allows)
         return Signed(issued.chain_pem, issued.key_pem, issued.certificate_id)
 
     def advice(self, certificate_id: str) -> RenewalAdvice | None:

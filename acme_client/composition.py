@@ -108,7 +108,9 @@ def authority_from(directory: str, parts: Parts, prover: Prover) -> Authority:
         applicant=Applicant(settings.ssl_email, settings.acme_eab_kid, settings.acme_eab_hmac_key),
         wishes=Wishes(settings.acme_key_type, settings.acme_profile, settings.acme_preferred_chain),
         prover=prover,
-        check_caa=lambda names, identities, account: check_caa(names, identities, account, look_up),
+        check_caa=lambda names, identities, account, methods: check_caa(
+            names, identities, account, look_up, methods=methods
+        ),
         network_for=lambda key: Network(line, key),
     )
 

@@ -1,6 +1,6 @@
 """Does a CA with our account do what a certificate's life asks of it? With a real Pebble."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -27,11 +27,17 @@ def authority(lab: Laboratory, tmp_path: Path) -> Authority:
     return authority_at(lab, tmp_path, lab.shim.directory)
 
 
-def authority_at(lab: Laboratory, accounts: Path, directory: str, forbidden: str = "") -> Authority:
-    def check_caa(names: Sequence[str], _identities: Sequence[str], account: str | None) -> None:
+def authority_at(
+    lab: Laboratory, accounts: Path, directory: str, forbidden: str = "", only_method: str = "dns-01"
+) -> Authority:
+    def check_caa(
+        names: Sequence[str], _identities: Sequence[str], account: str | None, methods: Collection[str]
+    ) -> None:
         assert account
         if forbidden in names:
             raise AcmeError(ErrorKind.CAA, f"not for {forbidden}")
+        if only_method not in methods:
+            raise AcmeError(ErrorKind.CAA, f"{names} not by {methods}")
 
     return Authority(
         directory=directory,
@@ -59,6 +65,16 @@ def test_caa_is_looked_at_before_anything_is_ordered(lab: Laboratory, tmp_path: 
     with pytest.raises(AcmeError, match=r"not for \*\.example\.com"):
         authority.issue(Order(NAMES))
     assert lab.shim.payloads("order-plz") == []
+
+
+def test_caa_is_looked_at_again_when_the_ca_has_said_how_names_are_proved(lab: Laboratory, tmp_path: Path) -> None:
+    lab.reset()
+    authority = authority_at(lab, tmp_path, lab.shim.directory, only_method="dns-persist-01")
+    with pytest.raises(AcmeError, match=r"example\.com',\) not by \('dns-01',\)") as caught:
+        authority.issue(Order(NAMES))
+    assert caught.value.kind is ErrorKind.CAA
+    assert len(lab.shim.payloads("order-plz")) == 1
+    assert lab.shim.payloads("finalize-order") == []
 
 
 def test_an_account_that_the_ca_does_not_know_any_more_is_looked_for_again(
