@@ -23,8 +23,11 @@ from acme_client.directory import Directory, fetch_directory
 from acme_client.errors import AcmeError, ErrorKind
 from acme_client.network import Network, RefusedError, making_sense, signature_of
 from acme_client.private_file import write_private
+from acme_client.regular_file import read_regular
 
 REGISTRATION = "registration.json"
+MOST_BYTES = 1 << 16
+"""Of that file."""
 NetworkFor = Callable[[JWK], Network]
 """The way to the CA for the account with this key."""
 
@@ -154,7 +157,7 @@ def _keep_contact(account: Account, path: Path, applicant: Applicant) -> None:
     """Tells the CA another address once: some do not say which one they have."""
     noted: object = None
     with contextlib.suppress(OSError, ValueError):
-        noted = json.loads(path.read_bytes())
+        noted = json.loads(read_regular(path, MOST_BYTES))
     wanted = {"directory": account.directory.url, "uri": account.uri, "email": applicant.email}
     if noted == wanted:
         return

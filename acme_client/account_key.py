@@ -11,10 +11,14 @@ from josepy.jwk import JWK, JWKEC, JWKRSA
 
 from acme_client.errors import AcmeError, ErrorKind
 from acme_client.private_file import UNFINISHED, write_private
+from acme_client.regular_file import read_regular
 
 KEY = "key.pem"
 COMING = "key.next.pem"
 """While the CA is told of a new key: nobody knows yet which of the two it takes."""
+
+MOST_BYTES = 1 << 16
+"""Of a key's file."""
 
 
 def new_account_key() -> bytes:
@@ -26,7 +30,7 @@ def new_account_key() -> bytes:
 def read_key(path: Path) -> JWK:
     """Raises AcmeError (STORE) when there is none or it is none."""
     try:
-        key = load_pem_private_key(path.read_bytes(), None)
+        key = load_pem_private_key(read_regular(path, MOST_BYTES), None)
     except OSError as error:
         raise AcmeError(ErrorKind.STORE, f"The account's key {path} cannot be read: {error.strerror}") from error
     except (ValueError, TypeError):  # TypeError: it wants a password

@@ -45,6 +45,18 @@ class Tried:
 
 
 @dataclass(frozen=True, slots=True)
+class Limit:
+    """What a CA does not sign before a moment."""
+
+    names: frozenset[str]
+    until: datetime
+
+
+MOST_LIMITS = 8
+"""Of one CA that are remembered."""
+
+
+@dataclass(frozen=True, slots=True)
 class Setback:
     """What the failures in a row with one CA come to."""
 
@@ -56,6 +68,8 @@ class Setback:
     """No attempt with this CA before, unless something else is tried."""
     tried: Tried | None = None
     """What failed; None when that is not known."""
+    limits: tuple[Limit, ...] = ()
+    """The CA's own that were met, whatever failed since."""
 
     @property
     def is_lasting(self) -> bool:
@@ -83,7 +97,15 @@ def after(error: AcmeError, before: Setback | None, now: datetime, tried: Tried 
     """The setback that follows from one more failure with the same CA."""
     failures = (before.failures if before else 0) + 1
     until = now + pause(error.kind, failures, error.retry_after)
-    return Setback(error.kind, str(error), now, failures, until, tried)
+    limits = [limit for limit in (before.limits if before else ()) if now < limit.until]
+    if error.kind is ErrorKind.RATE_LIMITED and tried:
+        limits = [*(limit for limit in limits if limit.names != tried.names), Limit(tried.names, until)]
+    return Setback(error.kind, str(error), now, failures, until, tried, tuple(limits[-MOST_LIMITS:]))
+
+
+def doubled(times: int) -> timedelta:
+    """An hour, doubled with each time after the first, up to a day."""
+    return min(AN_HOUR * (1 << min(max(times - 1, 0), 12)), LONGEST)
 
 
 def pause(kind: ErrorKind, failures: int, retry_after: timedelta | None = None) -> timedelta:
@@ -115,6 +137,9 @@ def plan(
     until = []
     for directory in directories:
         setback = setbacks.get(directory)
+        if setback and (limit := _limit(setback, tried, now)):
+            until.append(limit.until)
+            continue
         if setback is None or is_over(setback, now) or _is_of_another(setback, tried, now):
             return Attempt(directory, is_rehearsed=setback is not None and setback.kind in REHEARSED)
         if not REMEDIES[setback.kind].another_ca_may_help or not setback.is_lasting:
@@ -127,6 +152,14 @@ def is_over(setback: Setback, now: datetime) -> bool:
     """Whether it holds nothing up any more."""
     # A clock that was set back behind the failure would hold an attempt up for as long as it was wrong.
     return now >= setback.until or now < setback.at - AN_HOUR
+
+
+def _limit(setback: Setback, tried: Tried | None, now: datetime) -> Limit | None:
+    """The CA's that what would be tried now is under. One that begins in the future was dated by a wrong clock."""
+    for limit in setback.limits:
+        if tried and tried.names == limit.names and now < limit.until <= now + LONGEST_ASKED + AN_HOUR:
+            return limit
+    return None
 
 
 def _is_of_another(setback: Setback, tried: Tried | None, now: datetime) -> bool:

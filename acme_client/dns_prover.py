@@ -71,6 +71,8 @@ class DnsProver:
     def sweep(self, *, keep: Sequence[Entry] = ()) -> int:
         """Removes what runs that died have left, but for the values in `keep`; returns how many notes are still open.
 
+        A note of such a value stays for the next sweep: whoever keeps the value has not noted it yet.
+
         Never raises AcmeError: what fails is warned of, and tried again at the next sweep.
         """
         still_open = 0
@@ -78,7 +80,8 @@ class DnsProver:
             match note:
                 case Note():
                     left = [entry for entry in note.entries if entry not in keep]
-                    if self._remove(left, _MAY_BE_THERE) or self._is_hopeless(note):
+                    is_kept = len(left) < len(note.entries)
+                    if (self._remove(left, _MAY_BE_THERE) or self._is_hopeless(note)) and not is_kept:
                         _forget(note)
                     else:
                         still_open += 1

@@ -15,6 +15,7 @@ from pathlib import Path
 from acme_client.errors import AcmeError
 from acme_client.private_file import UNFINISHED, write_private
 from acme_client.providers.variables import Variables
+from acme_client.regular_file import read_regular
 from acme_client.settings import Settings
 
 KEY_BYTES = 32
@@ -32,6 +33,9 @@ _BESIDE = {
 _WAY_OUT = ("HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 """How requests gets to the CA."""
 _PREFIXES: Mapping[str, tuple[str, ...]] = {
+    "alidns": ("ALICLOUD_",),
+    "allinkl": ("ALL_INKL_",),
+    "auroradns": ("AURORA_",),
     "azure": ("AZURE_",),
     "azuredns": ("AZURE_",),
     "cloudflare": ("CF_",),
@@ -39,8 +43,14 @@ _PREFIXES: Mapping[str, tuple[str, ...]] = {
     "digitalocean": ("DO_",),
     "edgedns": ("AKAMAI_",),
     "gcloud": ("GCE_", "GOOGLE_"),
+    "ibmcloud": ("SOFTLAYER_",),
+    "internetbs": ("INTERNET_BS_",),
     "lightsail": ("AWS_",),
+    "namedotcom": ("NAMECOM_",),
+    "oraclecloud": ("OCI_",),
     "route53": ("AWS_",),
+    "scaleway": ("SCW_",),
+    "yandexcloud": ("YANDEX_CLOUD_",),
 }
 """lego's variables that do not begin with the provider's own name (its pages of the providers)."""
 
@@ -49,7 +59,10 @@ def fingerprint(settings: Settings, environment: Mapping[str, str], key: bytes) 
     """Of the settings with the provider's variables; the same for the same in any order. Hex, keyed by `key`.
 
     A file that is named counts by its content where it holds a secret, and by its date and size where it is a program.
+    Empty without a key: what anybody can compute lets secrets be guessed.
     """
+    if not key:
+        return ""
     digest = hashlib.blake2b(key=key, digest_size=16)
     for part in _parts(settings, environment):
         digest.update(f"{len(part)}:{part}".encode("utf-8", "surrogateescape"))
@@ -91,15 +104,29 @@ def _state(path: str) -> str:
 def keep_key(path: Path) -> bytes:
     """The key of this folder, the same for all who share it; made when there is none.
 
-    Where it cannot be kept, one for this run alone: a record could not be kept there either.
+    Empty where none can be kept: with another one each run, each would take the settings for changed ones.
     """
+    if _held(path) is None:
+        with contextlib.suppress(OSError):
+            _make_key(path)
+    return _held(path) or b""
+
+
+def _held(path: Path) -> bytes | None:
+    try:
+        key = read_regular(path, KEY_BYTES + 1)
+    except OSError:
+        return None
+    return key if len(key) == KEY_BYTES else None
+
+
+def _make_key(path: Path) -> None:
     beside = path.with_name(f"{path.name}.{secrets.token_hex(4)}{UNFINISHED}")
-    with contextlib.suppress(OSError):
-        if not path.exists():
-            write_private(beside, secrets.token_bytes(KEY_BYTES))
-            with contextlib.suppress(FileExistsError):  # another was quicker
-                path.hardlink_to(beside)
-            beside.unlink()
-        if len(key := path.read_bytes()) == KEY_BYTES:
-            return key
-    return secrets.token_bytes(KEY_BYTES)
+    try:
+        write_private(beside, secrets.token_bytes(KEY_BYTES))
+        if path.is_file():  # cut short, as on a disk that was full
+            path.unlink()
+        with contextlib.suppress(FileExistsError):  # another was quicker
+            path.hardlink_to(beside)
+    finally:
+        beside.unlink(missing_ok=True)

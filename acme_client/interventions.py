@@ -5,14 +5,17 @@ from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 
+from acme_client.account_key import MOST_BYTES
 from acme_client.authority import Authority
 from acme_client.composition import Parts, authorities_from, authority_from, now, prover_from, standings_from
+from acme_client.decision import MOST_AT_ONCE
 from acme_client.errors import AcmeError, ErrorKind
 from acme_client.look_up import LookUpError, Resolver
 from acme_client.pair import serial_of
 from acme_client.persist import METHOD, PersistRecord, is_set, persist_records
 from acme_client.proofs import Proof
 from acme_client.record import forgiven
+from acme_client.regular_file import read_regular
 from acme_client.revocation import Revocation, RevocationReason
 from acme_client.settings import check_account, check_orders
 from acme_client.shell import FAILED, WELL, Streams
@@ -63,7 +66,7 @@ def _live_names(parts: Parts) -> list[str]:
 def _live_key(parts: Parts, name: str) -> bytes:
     path = parts.store.live(name) / KEY
     try:
-        return path.read_bytes()
+        return read_regular(path, MOST_BYTES)
     except FileNotFoundError:  # lost: the account may revoke it all the same
         return b""
     except OSError as error:
@@ -91,7 +94,7 @@ def forget_failures(parts: Parts, asked: argparse.Namespace, streams: Streams) -
     for name in asked.names or standings:
         with parts.locks.held(name, patience_seconds=LOCK_SECONDS):
             record = parts.records.load(name)
-            if not record.setbacks and not record.cut_off:
+            if not (record.setbacks or record.cut_off or record.out_of_turn >= MOST_AT_ONCE):
                 streams.stdout.write(f"{name}: has no failures to forget; nothing was changed.\n")
                 continue
             parts.records.save(forgiven(record))

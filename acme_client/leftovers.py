@@ -9,6 +9,7 @@ import fcntl
 import json
 import os
 import secrets
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
@@ -19,9 +20,10 @@ from acme_client.moment import parse_moment
 from acme_client.private_file import UNFINISHED, flush_folder, place
 from acme_client.proofs import Clock
 from acme_client.providers.provider import Entry
+from acme_client.regular_file import read_regular
 
 MOST_NOTES = 100
-"""A provider that never removes anything must not fill the zone."""
+"""For each name: a provider that never removes anything must not fill the zone."""
 KEPT = timedelta(days=7)
 """What could not be removed for so long is given up."""
 _MAX_NOTE_BYTES = 256 << 10
@@ -53,13 +55,11 @@ class Leftovers:
     def noted(self, entries: Sequence[Entry]) -> Iterator[Note]:
         """Notes the entries before they are published; the note stays until it is told to `forget`.
 
-        Raises AcmeError (STORE) when it cannot be written, or when too many are there.
+        Raises AcmeError (STORE) when it cannot be written, or when too many of these names are there.
         """
         note = Note(self.folder / f"{secrets.token_hex(8)}.json", tuple(entries), self.clock())
         try:
-            if len(self._paths()) >= MOST_NOTES:
-                text = f"{self.folder} holds {MOST_NOTES} notes of TXT records that could not be removed; remove those records, then the notes"
-                raise AcmeError(ErrorKind.STORE, text)
+            self._check_room(frozenset(entry.name for entry in entries))
             descriptor = place(note.path, _written(note), prepare=_lock)
         except OSError as error:
             text = f"{self.folder} cannot take a note of the TXT records to remove later: {error.strerror}"
@@ -87,6 +87,16 @@ class Leftovers:
                 if path.exists():  # not removed by another sweep between listing and locking
                     yield _read(path, file.read(_MAX_NOTE_BYTES))
 
+    def _check_room(self, names: frozenset[str]) -> None:
+        """Raises AcmeError (STORE) for a name with too many notes; what other zones leave behind holds nobody up."""
+        counts = Counter(name for path in self._paths() for name in names & _names(path))
+        if full := sorted(name for name, count in counts.items() if count >= MOST_NOTES):
+            text = (
+                f"{self.folder} holds {MOST_NOTES} notes of TXT records of {full[0]} that could not be removed; "
+                "remove those records, then the notes"
+            )
+            raise AcmeError(ErrorKind.STORE, text)
+
     def _paths(self) -> list[Path]:
         if not self.folder.is_dir():
             return []
@@ -109,6 +119,15 @@ def _lock(descriptor: int) -> None:
 def _written(note: Note) -> bytes:
     entries = [{key: getattr(entry, key) for key in sorted(_ENTRY_KEYS)} for entry in note.entries]
     return json.dumps({"version": 1, "since": note.since.isoformat(), "entries": entries}, indent=1).encode()
+
+
+def _names(path: Path) -> frozenset[str]:
+    """Of whose records a note is, of a living run as well; none where that cannot be read."""
+    try:
+        note = _read(path, read_regular(path, _MAX_NOTE_BYTES))
+    except OSError:
+        return frozenset()
+    return frozenset(entry.name for entry in note.entries) if isinstance(note, Note) else frozenset()
 
 
 def _read(path: Path, content: bytes) -> Note | Path:

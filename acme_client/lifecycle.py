@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from acme_client.backoff import Attempt, Tried, Wait, after, pause, plan
-from acme_client.decision import Begin, Question, decide, question_due, verdict_of
+from acme_client.decision import Begin, Question, decide, out_of_turn, question_due, verdict_of
 from acme_client.errors import AcmeError, ErrorKind
 from acme_client.happening import Event, Happening, Tell
 from acme_client.issuer import Issuer, Order, Signed
@@ -101,7 +101,8 @@ class Lifecycle:
             if error.kind is ErrorKind.LOCKED:  # the record is another's now
                 raise
             return self._set_back(wanted, record, error, issuer.directory)
-        record = replace(record, directory=issuer.directory, profile=self.profile)
+        turns = out_of_turn(begin.reason, record, self.clock())
+        record = replace(record, directory=issuer.directory, profile=self.profile, out_of_turn=turns)
         return self._renewed(wanted, record, signed, generation, is_new=begin.reason is Reason.MISSING)
 
     def _set_back(self, wanted: Wanted, record: Record, error: AcmeError, directory: str) -> Failed:

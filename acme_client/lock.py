@@ -23,6 +23,7 @@ from acme_client.errors import AcmeError, ErrorKind
 from acme_client.holder import Holder
 from acme_client.private_file import UNFINISHED, write_private
 from acme_client.proofs import Wait
+from acme_client.regular_file import read_regular
 
 logger = logging.getLogger(__name__)
 
@@ -177,7 +178,6 @@ def _create(path: Path, holder: Holder) -> bool:
 
 def _content(path: Path) -> bytes | None:
     try:
-        with path.open("rb") as file:
-            return file.read(MOST_BYTES)
+        return read_regular(path, MOST_BYTES)
     except FileNotFoundError:
         return None

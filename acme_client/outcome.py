@@ -60,6 +60,11 @@ def failure(name: str, error: AcmeError, until: datetime, directory: str | None 
 
 def waiting(record: Record, until: datetime) -> Happening:
     """Of a certificate that is due and not tried before `until`: what failed, and how it is tried at once."""
-    cause = record.last_error.message.rstrip(".") if record.last_error else "attempts were killed on and on"
+    if record.last_error:
+        cause = record.last_error.message.rstrip(".")
+    elif record.out_of_turn and not record.cut_off:
+        cause = "it was ordered just now, and again something else than its age asks for another: its settings or files"
+    else:
+        cause = "attempts were killed on and on"
     message = f"{cause}; try now with: scripts/acme forget-failures {record.name}"
     return Happening(event=Event.WAITING, name=record.name, until=until, message=message)

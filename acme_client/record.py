@@ -52,6 +52,8 @@ class Record:
     """The certificate that was revoked here, and counts as missing."""
     cut_off: int = 0
     """Attempts begun that came to no result: their program was killed."""
+    out_of_turn: int = 0
+    """Orders in a row, each within a week of the one before, that no age asked for: for other names, a lost file."""
 
     @property
     def failures_in_a_row(self) -> int:
@@ -98,10 +100,14 @@ def succeeded(record: Record, leaf: Leaf, now: datetime, *, generation: str, cer
 
 def made_good(record: Record, now: datetime) -> Record:
     """The record of a certificate that is not due: of failures only those are kept that still hold a CA up."""
-    setbacks = {directory: each for directory, each in record.setbacks.items() if now < each.until}
+    setbacks = {
+        directory: each
+        for directory, each in record.setbacks.items()
+        if now < each.until or any(now < limit.until for limit in each.limits)
+    }
     return replace(record, setbacks=setbacks, last_error=record.last_error if setbacks else None)
 
 
 def forgiven(record: Record) -> Record:
     """The record without what holds the next attempt up; the last error stays to be seen."""
-    return replace(record, setbacks={}, cut_off=0, renew_at=None, renew_reason=None)
+    return replace(record, setbacks={}, cut_off=0, out_of_turn=0, renew_at=None, renew_reason=None)

@@ -3,21 +3,24 @@
 import contextlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from acme_client.backoff import Setback, Tried
+from acme_client.backoff import MOST_LIMITS, Limit, Setback, Tried
 from acme_client.errors import AcmeError, ErrorKind
 from acme_client.moment import parse_moment
 from acme_client.private_file import write_private
 from acme_client.record import LastError, Record, shorten
+from acme_client.regular_file import read_regular
 from acme_client.renewal import Span, Suggestion
 
 VERSION = 1
 MOST_BYTES = 1 << 20
+MOST_COUNTED = 1 << 53
+"""Up to here the gateway takes a count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +35,11 @@ class Records:
     def load(self, name: str) -> Record:
         """The record, or an empty one where there is none or none that can be read: nothing in it is worth a standstill.
 
-        Raises AcmeError (STORE) when the file is there but cannot be opened.
+        Raises AcmeError (STORE) when something is there but cannot be read, or is no file.
         """
         path = self.path(name)
         try:
-            with path.open("rb") as file:
-                return from_json(name, file.read(MOST_BYTES))
+            return from_json(name, read_regular(path, MOST_BYTES))
         except FileNotFoundError:
             return Record(name)
         except OSError as error:
@@ -80,6 +82,7 @@ def to_json(record: Record) -> bytes:
         "renewals": {"success": record.successes, "failure": record.failures},
         "jitter": record.jitter,
         "cut_off": record.cut_off,
+        "out_of_turn": record.out_of_turn,
         "revoked_serial": record.revoked_serial,
     }
     return json.dumps(content, indent=1).encode() + b"\n"
@@ -116,10 +119,11 @@ def _read(name: str, content: Any) -> Record:
         if error
         else None,
         setbacks={str(directory): _read_setback(each) for directory, each in content["setbacks"].items()},
-        successes=int(content["renewals"]["success"]),
-        failures=int(content["renewals"]["failure"]),
+        successes=_count(content["renewals"]["success"]),
+        failures=_count(content["renewals"]["failure"]),
         jitter=_jitter(content["jitter"]),
-        cut_off=int(content["cut_off"]),
+        cut_off=_count(content["cut_off"]),
+        out_of_turn=_count(content.get("out_of_turn", 0)),
         revoked_serial=_word(content["revoked_serial"]),
     )
 
@@ -151,13 +155,21 @@ def _setback_json(setback: Setback) -> dict[str, Any]:
         "until": _text(setback.until),
         "names": sorted(setback.tried.names) if setback.tried else None,
         "settings": setback.tried.fingerprint if setback.tried else None,
+        "limits": [{"names": sorted(limit.names), "until": _text(limit.until)} for limit in setback.limits],
     }
 
 
 def _read_setback(each: Mapping[str, Any]) -> Setback:
-    kind, failures = ErrorKind(each["kind"]), int(each["failures"])
+    kind, failures = ErrorKind(each["kind"]), _count(each["failures"])
     at, until, message = parse_moment(each["at"]), parse_moment(each["until"]), _shown(each["message"])
-    return Setback(kind, message, at, failures, until, _read_tried(each))
+    return Setback(kind, message, at, failures, until, _read_tried(each), _read_limits(each.get("limits", ())))
+
+
+def _read_limits(limits: Sequence[Mapping[str, Any]]) -> tuple[Limit, ...]:
+    return tuple(
+        Limit(frozenset(str(name) for name in limit["names"]), parse_moment(limit["until"]))
+        for limit in limits[:MOST_LIMITS]
+    )
 
 
 def _read_tried(each: Mapping[str, Any]) -> Tried | None:
@@ -195,6 +207,13 @@ def _certificate_id(text: Any) -> str | None:
     if _word(text) and not re.fullmatch(r"[A-Za-z0-9_.-]+", text):
         raise ValueError(f"{text!r} is no certificate's identifier")
     return _word(text)
+
+
+def _count(number: Any) -> int:
+    """A longer one could be read and not be written again: Python writes out 4300 digits at most."""
+    if isinstance(number, int) and 0 <= number <= MOST_COUNTED:
+        return number
+    raise ValueError(f"no count from 0 to {MOST_COUNTED}")
 
 
 def _jitter(number: Any) -> float | None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from acme_client.errors import AcmeError, ErrorKind
 from acme_client.pair import MOST_BYTES, Leaf, check_dates, check_names, read_pair
 from acme_client.private_file import FILE_MODE, FOLDER_MODE, UNFINISHED, flush_folder
+from acme_client.regular_file import read_regular
 
 CHAIN = "fullchain.pem"
 KEY = "privkey.pem"
@@ -159,8 +160,7 @@ def _make(folder: Path) -> None:
 
 
 def _read(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(MOST_BYTES)
+    return read_regular(path, MOST_BYTES + 1)  # one more: a pair that is cut off is refused for its size
 
 
 def _write_new(path: Path, content: bytes) -> None:

@@ -16,6 +16,7 @@ from acme_client.lock import Locks
 from acme_client.moment import parse_moment
 from acme_client.private_file import write_private
 from acme_client.proofs import Clock
+from acme_client.regular_file import read_regular
 
 API_SECONDS = 10.0
 MOST_BYTES = 1 << 20
@@ -148,8 +149,7 @@ class Tenants:
 
 def _read(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
-            return file.read(MOST_BYTES)
+        return read_regular(path, MOST_BYTES)
     except FileNotFoundError:
         return b""
     except OSError as error:

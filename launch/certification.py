@@ -17,11 +17,14 @@ from launch.programs import LEAKS, ROOT, Program
 from launch.restarts import DELAYS, STEADY_SECONDS, shell_status
 
 WRONG_SETTING = 2
-"""The program's status for a setting that it cannot start with: its environment stays as it is until a restart."""
+"""The program's status for a setting that it cannot start with.
+
+Its environment stays as it is until a restart, but what the environment points to may be mended: a file, a mount.
+"""
 PATIENCE_SECONDS = 10.0
 """What it gets to remove its DNS records and end."""
 LONGEST_DELAY_SECONDS = 300.0
-"""Between two starts: what fails at its start each time, as for a wrong setting, must not fill the log."""
+"""Between two starts: what fails at its start each time must not fill the log."""
 HEARS_AFTER_SECONDS = 1.0
 """Between two questions whether a program that has just started listens to signals yet."""
 MOST_QUESTIONS = 60
@@ -38,39 +41,66 @@ def certificate_program(environment: Mapping[str, str], leash: Sequence[str]) ->
 class Certification:
     """The program's runs, one after the other."""
 
-    def __init__(self, program: Program, report: Callable[[str], None], delays: Sequence[float] = DELAYS) -> None:
+    def __init__(
+        self,
+        program: Program,
+        report: Callable[[str], None],
+        delays: Sequence[float] = DELAYS,
+        *,
+        longest_delay: float = LONGEST_DELAY_SECONDS,
+    ) -> None:
+        """Seconds before a start: `delays` by the failures in a row before it, then `longest_delay`.
+
+        `longest_delay` comes after a wrong setting as well.
+        """
         self._program = program
         self._report = report
-        self._delays = (*delays, LONGEST_DELAY_SECONDS)
+        self._delays = (*delays, longest_delay)
+        self._failures = 0
+        self._is_told = False
+        self._is_asked = asyncio.Event()
         self._process: Process | None = None
         self._asking: asyncio.TimerHandle | None = None
 
     async def run(self) -> None:
-        """Keep it running unless a setting is wrong, until this is cancelled; then it is told to end (SIGTERM), and killed where it does not."""
-        failures = 0
+        """Keep it running until this is cancelled; then it is told to end (SIGTERM), and killed where it does not."""
         try:
             while True:
                 began = time.monotonic()
                 status = await self._run_once()
-                if status == WRONG_SETTING:
-                    self._report(
-                        "the certificate program cannot start, as it says above; http serves: mend it and restart"
-                    )
-                    return
-                failures = 0 if time.monotonic() - began >= STEADY_SECONDS else failures + 1
-                delay = self._delays[min(max(failures, 1), len(self._delays) - 1)]
-                self._report(
-                    f"the certificate program ended with status {shell_status(status)}, starts again in {delay:g} s"
-                )
-                await asyncio.sleep(delay)
+                await self._pause(self._delay(status, time.monotonic() - began))
         finally:
             await self._end()
+
+    def _delay(self, status: int, lived_seconds: float) -> float:
+        """Before the next start, and tells of it: a wrong setting once, until a run ends in another way."""
+        if status == WRONG_SETTING:
+            delay = self._delays[-1]
+            if not self._is_told:
+                self._report(
+                    "the certificate program cannot start, as it says above, and what is wrong stays to be mended; http "
+                    f"serves. It is tried again every {delay:g} s, and at once on SIGHUP; another environment takes a restart"
+                )
+            self._is_told = True
+            return delay
+        self._is_told = False
+        self._failures = 0 if lived_seconds >= STEADY_SECONDS else self._failures + 1
+        delay = self._delays[min(max(self._failures, 1), len(self._delays) - 1)]
+        self._report(f"the certificate program ended with status {shell_status(status)}, starts again in {delay:g} s")
+        return delay
+
+    async def _pause(self, seconds: float) -> None:
+        """Over at once when somebody asks, or has asked while the run that just ended did not listen yet."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._is_asked.wait()
 
     def look_now(self) -> None:
         """Wake the program (SIGHUP), or do so as soon as it listens: before, the signal would end it.
 
-        One that is not running looks when it starts.
+        One that is not running is started, and looks then.
         """
+        self._is_asked.set()
         self._forget_to_wake()
         self._wake(MOST_QUESTIONS)
 
@@ -80,6 +110,7 @@ class Certification:
         if process is None or process.returncode is not None:
             return
         if _catches(process.pid, signal.SIGHUP):
+            self._is_asked.clear()
             with suppress(ProcessLookupError):
                 process.send_signal(signal.SIGHUP)
         elif questions > 1:
@@ -93,6 +124,7 @@ class Certification:
     async def _run_once(self) -> int:
         # Its words go where ours go; standard output belongs to the access log. A group of its own: the terminal's
         # Ctrl-C reaches it through us.
+        self._is_asked.clear()
         self._process = await asyncio.create_subprocess_exec(
             *self._program.command, env=self._program.environment, stdin=DEVNULL, stdout=2, process_group=0
         )

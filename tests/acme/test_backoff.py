@@ -12,6 +12,7 @@ from acme_client.backoff import (
     LONGEST,
     LONGEST_ASKED,
     MOST_CHANGES,
+    MOST_LIMITS,
     REHEARSED,
     Attempt,
     Setback,
@@ -185,3 +186,24 @@ def test_what_is_rehearsed_is_the_fault_of_names_or_zone(kind: ErrorKind) -> Non
 )
 def test_breather(reason: Reason, days: float, expected: timedelta) -> None:
     assert breather(reason, TODAY, timedelta(days=days)) == TODAY + expected
+
+
+def test_a_limit_holds_for_its_names_whatever_failed_since() -> None:
+    week = AcmeError(ErrorKind.RATE_LIMITED, "five already", retry_after=timedelta(days=7))
+    limited = after(week, None, TODAY, FAILED)
+    since = after(AcmeError(ErrorKind.CA_UNREACHABLE, "no answer"), limited, TODAY + minutes(1), OTHERS)
+    later = TODAY + timedelta(days=3)
+    assert plan([FIRST], {FIRST: since}, later, OTHERS) == Attempt(FIRST, is_rehearsed=False)
+    assert plan([FIRST], {FIRST: since}, later, MENDED) == Wait(TODAY + timedelta(days=7))
+    assert plan([FIRST, SECOND], {FIRST: since}, later, MENDED) == Attempt(SECOND, is_rehearsed=False)
+    assert plan([FIRST], {FIRST: since}, TODAY + timedelta(days=8), MENDED) == Attempt(FIRST, is_rehearsed=False)
+
+
+def test_limits_are_bounded_and_those_that_are_over_forgotten() -> None:
+    setback = None
+    for number in range(2 * MOST_LIMITS):
+        error = AcmeError(ErrorKind.RATE_LIMITED, "enough", retry_after=timedelta(days=1))
+        setback = after(error, setback, TODAY, Tried(frozenset({f"{number}.org"}), ""))
+    assert setback
+    assert len(setback.limits) == MOST_LIMITS
+    assert after(AcmeError(ErrorKind.CAA, "no"), setback, TODAY + timedelta(days=30), FAILED).limits == ()

@@ -1,5 +1,6 @@
 """Does a fingerprint change with each setting that bears on an attempt, with no other, and give nothing away?"""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -105,8 +106,23 @@ def test_the_key_is_kept_for_its_owner_alone_and_is_the_same_for_all(tmp_path: P
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_where_none_can_be_kept_a_run_has_its_own(tmp_path: Path) -> None:
+@pytest.mark.parametrize("held", [b"", b"\1" * (KEY_BYTES - 1)], ids=["empty", "cut short"])
+def test_what_is_no_key_is_replaced(tmp_path: Path, held: bytes) -> None:
+    path = tmp_path / "fingerprint.key"
+    path.write_bytes(held)
+    key = keep_key(path)
+    assert (len(key), keep_key(path)) == (KEY_BYTES, key)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_pipe_in_its_place_is_not_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "fingerprint.key"
+    os.mkfifo(path)
+    assert keep_key(path) == b""
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_where_none_can_be_kept_there_is_no_fingerprint_that_changes_with_each_run(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("a file where a folder should be")
-    path = tmp_path / "state" / "fingerprint.key"
-    assert len(keep_key(path)) == KEY_BYTES
-    assert keep_key(path) != keep_key(path)
+    assert keep_key(tmp_path / "state" / "fingerprint.key") == b""
+    assert fingerprint(read_settings(BASE), BASE, b"") == ""

@@ -1,6 +1,7 @@
 """Is a TXT value removed in the end, even when the removal failed or the run was killed?"""
 
 import contextlib
+import os
 import signal
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import pytest
 from acme_client.errors import AcmeError, ErrorKind
 from acme_client.leftovers import MOST_NOTES, Leftovers
 from acme_client.providers.http_hook import http_hook
-from acme_client.providers.provider import Provider, RawProof
+from acme_client.providers.provider import Entry, Provider, RawProof
 from acme_client.providers.rfc2136 import rfc2136
 from acme_client.providers.variables import Variables
 from tests.acme.rig.bind import Bind
@@ -130,15 +131,38 @@ def test_a_note_that_was_never_finished_is_cleared_away(named: Bind, tmp_path: P
     assert notes(tmp_path) == []
 
 
-def test_too_many_notes_stop_further_ones(named: Bind, tmp_path: Path) -> None:
+def leave_notes(folder: Path, name: str, count: int) -> None:
+    """As of runs that died."""
+    for _ in range(count):
+        with Leftovers(folder, utc_now).noted([Entry(name, APEX, "example.test")]):
+            pass
+
+
+def test_too_many_notes_of_a_name_stop_further_ones_of_it(named: Bind, tmp_path: Path) -> None:
+    leave_notes(tmp_path, NAME, MOST_NOTES)
     shelf = Shelf(bad_remove=APEX)
-    for count in range(MOST_NOTES):
-        (tmp_path / f"{count}.json").write_text("{}")
     prover = prover_of(named, tmp_path, provider=shelf, is_checked=False)
-    with pytest.raises(AcmeError, match=f"{MOST_NOTES} notes") as caught, prover.published(proofs_for("example.test")):
+    told = f"{MOST_NOTES} notes of TXT records of {NAME}"
+    with pytest.raises(AcmeError, match=told) as caught, prover.published(proofs_for("example.test", [WILDCARD])):
         pytest.fail("nothing could be noted")
     assert caught.value.kind is ErrorKind.STORE
     assert shelf.held == set()
+
+
+def test_notes_of_other_names_and_what_is_none_hold_nothing_up(tmp_path: Path) -> None:
+    leave_notes(tmp_path, "_acme-challenge.other.test.", MOST_NOTES)
+    leave_notes(tmp_path, NAME, MOST_NOTES - 1)
+    for count in range(MOST_NOTES):
+        (tmp_path / f"{count}.json").write_text("{}")
+    os.mkfifo(tmp_path / "pipe.json")
+    with Leftovers(tmp_path, utc_now).noted([Entry(NAME, WILDCARD, "example.test")]) as note:
+        assert note.path.exists()
+
+
+def test_a_pipe_in_the_place_of_a_note_is_named(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.json")
+    os.mkfifo(tmp_path / "b.json.1234.unfinished")
+    assert list(Leftovers(tmp_path, utc_now).abandoned()) == [tmp_path / "a.json"]
 
 
 def test_notes_are_for_their_owner_only(named: Bind, tmp_path: Path) -> None:

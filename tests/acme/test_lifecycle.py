@@ -458,3 +458,22 @@ def test_a_record_that_names_our_account_does_not_fail_for_the_stagings_sake(tmp
     home.lifecycle.tend(WANTED)
     home.calendar.move(hours=1)
     assert isinstance(home.lifecycle.tend(WANTED), Renewed)
+
+
+def test_two_programs_with_other_profiles_on_one_folder_do_not_take_turns_for_ever(tmp_path: Path) -> None:
+    home = Household(tmp_path)
+    theirs = replace(home.lifecycle, profile="shortlived")
+    for _ in range(6 * 24 * 7):
+        for lifecycle in (home.lifecycle, theirs):
+            lifecycle.tend(WANTED)
+            home.calendar.move(minutes=5)
+    assert 4 < len(home.authority.orders) < 20
+
+
+def test_files_that_are_removed_again_and_again_are_not_ordered_at_each_look(tmp_path: Path) -> None:
+    home = Household(tmp_path)
+    for _ in range(6 * 24):
+        home.lifecycle.tend(WANTED)
+        home.lifecycle.store.live(WANTED.name).unlink(missing_ok=True)
+        home.calendar.move(minutes=10)
+    assert 3 < len(home.authority.orders) < 10

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -160,6 +161,16 @@ def test_a_folder_that_cannot_be_used_is_told(tmp_path: Path) -> None:
         locks(tmp_path / "locks").held("a", patience_seconds=1),
     ):
         pass
+    assert caught.value.kind is ErrorKind.STORE
+
+
+def test_a_pipe_in_its_place_holds_nobody_up(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.lock")
+    with (
+        pytest.raises(AcmeError, match=r"a\.lock cannot be used: it is no regular file") as caught,
+        locks(tmp_path).held("a", patience_seconds=1),
+    ):
+        pytest.fail("nobody holds a pipe")
     assert caught.value.kind is ErrorKind.STORE
 
 

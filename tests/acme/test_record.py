@@ -1,6 +1,7 @@
 """Does what is remembered survive, and does a bad file cost nothing but its memory?"""
 
 import json
+import os
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -11,7 +12,7 @@ from acme_client.backoff import Setback, Tried, after
 from acme_client.errors import AcmeError, ErrorKind
 from acme_client.pair import Leaf
 from acme_client.record import LastError, Record, failed, made_good, succeeded
-from acme_client.records import Records, from_json, to_json
+from acme_client.records import MOST_BYTES, MOST_COUNTED, Records, from_json, to_json
 from acme_client.renewal import Span, Suggestion
 from tests.acme.rig.calendar import TODAY
 
@@ -71,13 +72,16 @@ def test_the_file_has_the_keys_that_the_gateway_reads() -> None:
         "version", "name", "names", "directory", "profile", "issuer", "serial", "not_before", "not_after", "generation",
         "certificate_id", "renew_at", "renew_reason", "ari", "last_success", "last_attempt", "last_error", "failures",
         "not_before_next_attempt", "setbacks", "renewals", "jitter", "cut_off",
-        "revoked_serial",
+        "out_of_turn", "revoked_serial",
     ]  # fmt: skip
     assert (content["version"], content["not_after"]) == (1, "2026-04-30T12:00:00Z")
     assert content["renewals"] == {"success": 3, "failure": 1}
     assert content["last_error"] == {"kind": "caa", "message": "not allowed", "at": "2026-03-01T12:00:00Z"}
     assert (content["failures"], content["not_before_next_attempt"]) == (2, "2026-04-30T12:00:00Z")
     assert sorted(content["ari"]) == ["chosen", "end", "explanation_url", "fetched", "retry_after", "start"]
+
+
+BAD_COUNTS = (b"9" * 4300, str(MOST_COUNTED + 1).encode(), b"-1", b'"3"')
 
 
 @pytest.mark.parametrize(
@@ -95,6 +99,10 @@ def test_the_file_has_the_keys_that_the_gateway_reads() -> None:
         to_json(FULL).replace(b"12:00:00Z", b"12:00:00"),
         to_json(FULL).replace(b'"caa"', b'"of next year"'),
         to_json(FULL).replace(b'"success": 3', b'"success": 1e999'),
+        *(to_json(FULL).replace(b'"success": 3', b'"success": ' + count) for count in BAD_COUNTS),
+        to_json(FULL).replace(b'"failures": 2', b'"failures": ' + BAD_COUNTS[0]),
+        to_json(FULL).replace(b'"cut_off": 1', b'"cut_off": ' + BAD_COUNTS[0]),
+        to_json(FULL).replace(b'"out_of_turn": 0', b'"out_of_turn": ' + BAD_COUNTS[0]),
         to_json(FULL).replace(b"0.42", b"NaN"),
         to_json(FULL).replace(b"0.42", b'"0.42"'),
         to_json(FULL).replace(b"2026-04-30T12:00:00Z", b"9999-12-31T23:59:59-12:00"),
@@ -116,6 +124,13 @@ def test_the_file_has_the_keys_that_the_gateway_reads() -> None:
         "no zone",
         "unknown kind",
         "endless count",
+        "a count of 4300 digits",
+        "a count past the largest",
+        "a negative count",
+        "a count as text",
+        "failures in a row of 4300 digits",
+        "cut off 4300 digits",
+        "out of turn 4300 digits",
         "no number",
         "text jitter",
         "past the calendar",
@@ -127,6 +142,24 @@ def test_the_file_has_the_keys_that_the_gateway_reads() -> None:
 )
 def test_what_cannot_be_understood_is_forgotten(content: bytes) -> None:
     assert from_json("example.com", content) == Record("example.com")
+
+
+def test_the_largest_count_can_be_counted_on() -> None:
+    largest = from_json("example.com", to_json(replace(FULL, failures=MOST_COUNTED)))
+    assert largest.failures == MOST_COUNTED
+    assert str(MOST_COUNTED + 1).encode() in to_json(failed(largest, CA, FULL.setbacks[CA]))
+
+
+def test_a_pipe_in_its_place_holds_nobody_up(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "example.com.json")
+    with pytest.raises(AcmeError, match=r"example\.com\.json cannot be read: it is no regular file") as caught:
+        Records(tmp_path).load("example.com")
+    assert caught.value.kind is ErrorKind.STORE
+
+
+def test_one_that_is_too_large_is_forgotten(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_bytes(b" " * MOST_BYTES + to_json(FULL))
+    assert Records(tmp_path).load("a") == Record("a")
 
 
 def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from acme_client.errors import AcmeError, ErrorKind
 from acme_client.issuer import Signed
-from acme_client.pair import read_pair
+from acme_client.pair import MOST_BYTES, read_pair
 from acme_client.private_file import UNFINISHED
 from acme_client.store import KEPT, STAGING, Candidate, Store
 from tests.acme.rig.authority import Authority
@@ -180,6 +180,25 @@ def test_a_live_pair_that_cannot_serve_counts_as_none(store: Store) -> None:
     (store.live("example.com") / "privkey.pem").write_bytes(other.key_pem)
     assert store.held("example.com") is None
     (store.live("example.com") / "privkey.pem").unlink()
+    assert store.held("example.com") is None
+
+
+@pytest.mark.parametrize("file", ["fullchain.pem", "privkey.pem"])
+def test_a_pipe_in_the_place_of_a_live_file_holds_nobody_up(store: Store, file: str) -> None:
+    store.put(candidate(), TODAY)
+    path = store.live("example.com") / file
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(AcmeError, match=r"example\.com cannot be read: it is no regular file") as caught:
+        store.held("example.com")
+    assert caught.value.kind is ErrorKind.STORE
+
+
+def test_a_live_file_that_is_too_large_is_read_in_bounds(store: Store) -> None:
+    store.put(candidate(), TODAY)
+    with (store.live("example.com") / "fullchain.pem").open("ab") as file:
+        file.write(b"\n" * MOST_BYTES)
+    assert len(store.live_chain("example.com")) == MOST_BYTES + 1
     assert store.held("example.com") is None
 
 

@@ -3,6 +3,8 @@
 import asyncio
 import os
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -52,10 +54,75 @@ async def test_what_ends_is_started_again_after_a_longer_and_longer_pause(tmp_pa
     assert not any(map(is_alive, starts(tmp_path)))
 
 
-async def test_a_wrong_setting_is_no_reason_to_try_again(tmp_path: Path) -> None:
+@asynccontextmanager
+async def kept_running(certification: Certification) -> AsyncIterator[None]:
+    task = asyncio.get_running_loop().create_task(certification.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
+
+
+async def test_a_wrong_setting_is_tried_again_now_and_then_and_told_once(tmp_path: Path) -> None:
     said: list[str] = []
-    await asyncio.wait_for(Certification(a_program(tmp_path, "raise SystemExit(2)"), said.append).run(), 10)
-    assert len(starts(tmp_path)) == len(said) == 1
+    program = a_program(tmp_path, "raise SystemExit(2)")
+    async with kept_running(Certification(program, said.append, longest_delay=0.01)):
+        await eventually(lambda: len(starts(tmp_path)) >= 3, "starts")
+    (told,) = said
+    assert "as it says above, and what is wrong stays to be mended; http serves. It is tried again every 0.01 s" in told
+
+
+async def test_after_a_wrong_setting_that_was_mended_the_next_one_is_told(tmp_path: Path) -> None:
+    said: list[str] = []
+    statuses = "raise SystemExit([2, 2, 7, 2][min(len(open(note).readlines()), 4) - 1])"
+    program = a_program(tmp_path, f"note = {str(tmp_path / 'starts')!r}\n{statuses}")
+    async with kept_running(Certification(program, said.append, (0.0,), longest_delay=0.01)):
+        await eventually(lambda: len(starts(tmp_path)) >= 5, "starts")
+    assert ["cannot start" in each for each in said] == [True, False, True]
+
+
+async def test_a_passing_fault_at_the_start_ends_nothing_for_good(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"  # mounted late, as a container's may be
+    text = (
+        "import os, signal, time\n"
+        f"if not os.path.exists({str(secret)!r}): raise SystemExit(2)\n"
+        f"open({str(tmp_path / 'up')!r}, 'w').close()\n"
+        "time.sleep(60)\n"
+    )
+    said: list[str] = []
+    certification = Certification(a_program(tmp_path, text), said.append)
+    async with kept_running(certification):
+        await eventually(lambda: len(said) == 1, "it is told")
+        secret.touch()
+        assert len(starts(tmp_path)) == 1
+        certification.look_now()  # SIGHUP; else it would be five minutes
+        await eventually((tmp_path / "up").exists, "it runs")
+    assert len(starts(tmp_path)) == 2
+
+
+async def test_a_wish_ends_the_pause_after_a_failure_too(tmp_path: Path) -> None:
+    said: list[str] = []
+    certification = Certification(a_program(tmp_path, "raise SystemExit(7)"), said.append, (60.0,), longest_delay=60.0)
+    async with kept_running(certification):
+        await eventually(lambda: len(said) == 1, "it failed")
+        certification.look_now()
+        await eventually(lambda: len(said) == 2, "it failed once more")
+
+
+async def test_a_wish_that_comes_while_it_starts_in_vain_is_kept(tmp_path: Path) -> None:
+    text = (
+        "import os, time\n"
+        f"while not os.path.exists({str(tmp_path / 'may end')!r}): time.sleep(0.02)\n"
+        "raise SystemExit(2)\n"
+    )
+    said: list[str] = []
+    certification = Certification(a_program(tmp_path, text), said.append)
+    async with kept_running(certification):
+        await eventually(lambda: len(starts(tmp_path)) == 1, "it runs")
+        certification.look_now()
+        (tmp_path / "may end").touch()
+        await eventually(lambda: len(starts(tmp_path)) == 2, "it is started again")
 
 
 async def test_it_is_told_to_end_and_ends_by_itself(tmp_path: Path) -> None:

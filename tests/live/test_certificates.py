@@ -296,7 +296,8 @@ async def test_readiness_tells_what_keeps_the_first_certificate_away(tmp_path: P
         "name": "example.com",
         "last_error": {"kind": "dns-provider", "message": "192.0.2.1 does not answer"},
         "failures": 3,
-        "not_before_next_attempt": "2999-01-01T00:00:00Z",
+        "renew_at": "2999-01-01T00:00:00Z",
+        "renew_reason": "backoff",
     }
     (store / "state" / "example.com.json").write_text(json.dumps(record))
     async with world(tmp_path, authority, CERT_DIR=str(store), SSL_EMAIL="a@example.com") as here:

@@ -1,6 +1,7 @@
 """What do the metrics say of certificates? By a real registry's page, and state files as the certificate program writes them."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -70,18 +71,31 @@ def test_what_the_program_says_is_shown() -> None:
 
 
 def test_an_error_that_a_success_has_mended_is_not_shown() -> None:
-    mended = parse_renewal(content(failures=0, not_before_next_attempt="2026-01-01T01:00:00Z"))
+    mended = parse_renewal(content(failures=0, renew_reason="backoff"))
     assert (mended.last_error, mended.error_message, mended.next_attempt) == (None, None, None)
 
 
 def test_what_the_last_error_was_and_when_it_is_tried_again_is_kept_in_bounds() -> None:
     told = {"kind": "dns", "message": " no\nanswer\x1b" + "x" * 1000, "at": "2026-01-01T00:00:00Z"}
-    record = parse_renewal(content(last_error=told, not_before_next_attempt="2026-01-01T01:00:00Z"))
-    assert record.next_attempt == 1767229200
+    record = parse_renewal(content(last_error=told, renew_reason="backoff"))
+    assert record.next_attempt == record.renew_at == 1769904000
     assert record.error_message is not None
     assert record.error_message.startswith("no answer x")
     assert len(record.error_message) == MOST_TEXT
     assert parse_renewal(content(last_error={"kind": "dns", "message": 3})).error_message is None
+
+
+def test_when_it_is_tried_again_is_not_the_latest_setback_of_several() -> None:
+    held_up = {"not_before_next_attempt": "2026-06-01T00:00:00Z"}
+    assert parse_renewal(content(renew_reason="backoff", **held_up)).next_attempt == 1769904000
+    assert parse_renewal(content(renew_reason="ari", **held_up)).next_attempt is None
+
+
+@pytest.mark.parametrize("latest", ["9998-12-31T23:59:59Z", "9998-12-31T23:59:59+14:00"])
+def test_the_latest_time_can_be_written_out(latest: str) -> None:
+    moment = parse_renewal(content(renew_at=latest)).renew_at
+    assert moment is not None
+    assert datetime.fromtimestamp(moment, UTC) == datetime.fromisoformat(latest)
 
 
 def test_a_kind_of_error_that_is_no_word_is_other() -> None:
@@ -110,6 +124,9 @@ BAD = {
     "a count past the largest": content(failures=MOST_COUNTED + 1),
     "a time before 1970": content(renew_at="0001-01-01T00:00:00+14:00"),
     "a time past all years": content(renew_at="10000-01-01T00:00:00Z"),
+    "a time that is past all years in UTC": content(renew_at="9999-12-31T23:59:59-12:00"),
+    "a time too late": content(not_after="9999-01-01T00:00:00Z"),
+    "a time of 1969 in UTC": content(last_success="1970-01-01T00:00:00+01:00"),
     "too deep": b"[" * 100_000,
     "too large": content(names=["x" * MOST_BYTES]),
     "not UTF-8": b"\xff" * 9,

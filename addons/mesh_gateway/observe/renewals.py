@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,11 @@ MOST_COUNTED = 1 << 53
 """Up to here each count is a float of its own, as the metrics show it; far larger ones are no float at all."""
 MOST_TEXT = 500
 """Of an error's message so many characters are told."""
+EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
+"""Times from the one on, and before the other: in any zone they are moments of Python's calendar."""
 _NOT_A_RECORD = "dns-leftovers.json"
+_AFTER_FAILURE = "backoff"
+"""The `renew_reason` while `renew_at` is when it is tried again. `not_before_next_attempt` is of the last CA only."""
 _NAME = re.compile(r"[A-Za-z0-9._*-]{1,253}")
 _KIND = re.compile(r"[A-Za-z0-9_-]{1,40}")
 
@@ -69,7 +73,7 @@ def parse_renewal(content: bytes) -> Renewal:
         failures_in_a_row=in_a_row,
         last_error=_kind(error) if in_a_row else None,
         error_message=_message(error) if in_a_row else None,
-        next_attempt=_moment(told, "not_before_next_attempt") if in_a_row else None,
+        next_attempt=_moment(told, "renew_at") if in_a_row and told.get("renew_reason") == _AFTER_FAILURE else None,
     )
 
 
@@ -79,9 +83,9 @@ def _moment(told: Mapping[str, Any], key: str) -> float | None:
     moment = datetime.fromisoformat(str(text))
     if moment.tzinfo is None:
         raise ValueError(f"{key} has no time zone")
-    if (seconds := moment.timestamp()) < 0:
-        raise ValueError(f"{key} is before 1970")
-    return seconds
+    if not EARLIEST <= moment < LATEST:
+        raise ValueError(f"{key} is no moment of the years {EARLIEST.year} to {LATEST.year - 1}")
+    return moment.timestamp()
 
 
 def _count(told: Mapping[str, Any], key: str) -> int:

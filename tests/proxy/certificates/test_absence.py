@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from mesh_gateway.observe.renewals import Renewal, Renewals
+from mesh_gateway.observe.renewals import LATEST, Renewal, Renewals
 from mesh_gateway.proxy.certificates.absence import why_no_https
 from mesh_gateway.proxy.certificates.shelf import Outlook
 from mesh_gateway.proxy.certificates.table import Certificates
@@ -60,6 +60,11 @@ STORIES = {
         OBTAINS,
         sight(replace(FAILED, failures_in_a_row=1, error_message=None, next_attempt=NOW - 1)),
         TOLD_SOON,
+    ),
+    "waits for the last second that a record may name": (
+        OBTAINS,
+        sight(replace(FAILED, next_attempt=LATEST.timestamp() - 1)),
+        TOLD.replace("2027-01-15 08:01:30", "9998-12-31 23:59:59"),
     ),
     "on its way": (
         OBTAINS,
