@@ -140,11 +140,11 @@ def plan(
         if setback and (limit := _limit(setback, tried, now)):
             until.append(limit.until)
             continue
-        if setback is None or is_over(setback, now) or _is_of_another(setback, tried, now):
+        if setback is None or is_over(setback, now) or now >= (end := _end(setback, tried)):
             return Attempt(directory, is_rehearsed=setback is not None and setback.kind in REHEARSED)
         if not REMEDIES[setback.kind].another_ca_may_help or not setback.is_lasting:
-            return Wait(setback.until)
-        until.append(setback.until)
+            return Wait(end)
+        until.append(end)
     return Wait(min(until, default=now))
 
 
@@ -162,10 +162,15 @@ def _limit(setback: Setback, tried: Tried | None, now: datetime) -> Limit | None
     return None
 
 
-def _is_of_another(setback: Setback, tried: Tried | None, now: datetime) -> bool:
-    """Whether what would be tried now is not what failed. The limits of a CA are for names, whatever else is set."""
+def _end(setback: Setback, tried: Tried | None) -> datetime:
+    """Until when the setback holds up what would be tried; a moment that is over for something else than what failed.
+
+    The limits of a CA are for names, whatever else is set.
+    """
     if tried is None or setback.tried is None or tried == setback.tried:
-        return False
-    if setback.failures >= MOST_CHANGES and now < setback.at + AN_HOUR:
-        return False
-    return setback.kind is not ErrorKind.RATE_LIMITED or tried.names != setback.tried.names
+        return setback.until
+    if setback.kind is ErrorKind.RATE_LIMITED and tried.names == setback.tried.names:
+        return setback.until
+    if setback.failures >= MOST_CHANGES:
+        return min(setback.until, setback.at + AN_HOUR)
+    return setback.at - AN_HOUR

@@ -78,8 +78,8 @@ class Certification:
             delay = self._delays[-1]
             if not self._is_told:
                 self._report(
-                    "the certificate program cannot start, as it says above, and what is wrong stays to be mended; http "
-                    f"serves. It is tried again every {delay:g} s, and at once on SIGHUP; another environment takes a restart"
+                    "the certificate program cannot start, as it says above, and what is wrong stays to be mended; the "
+                    f"gateway serves. It is tried again every {delay:g} s, and at once on SIGHUP; another environment takes a restart"
                 )
             self._is_told = True
             return delay

@@ -188,6 +188,16 @@ def test_breather(reason: Reason, days: float, expected: timedelta) -> None:
     assert breather(reason, TODAY, timedelta(days=days)) == TODAY + expected
 
 
+def test_after_many_failures_what_is_tried_with_other_settings_waits_an_hour_and_no_longer() -> None:
+    setback = None
+    for _ in range(MOST_CHANGES):
+        setback = after(AcmeError(ErrorKind.DNS_CREDENTIALS, "no"), setback, TODAY, FAILED)
+    assert setback
+    assert setback.until > TODAY + AN_HOUR
+    assert plan([FIRST], {FIRST: setback}, TODAY + minutes(1), MENDED) == Wait(TODAY + AN_HOUR)
+    assert plan([FIRST], {FIRST: setback}, TODAY + AN_HOUR, MENDED) == Attempt(FIRST, is_rehearsed=True)
+
+
 def test_a_limit_holds_for_its_names_whatever_failed_since() -> None:
     week = AcmeError(ErrorKind.RATE_LIMITED, "five already", retry_after=timedelta(days=7))
     limited = after(week, None, TODAY, FAILED)

@@ -70,7 +70,10 @@ async def test_a_wrong_setting_is_tried_again_now_and_then_and_told_once(tmp_pat
     async with kept_running(Certification(program, said.append, longest_delay=0.01)):
         await eventually(lambda: len(starts(tmp_path)) >= 3, "starts")
     (told,) = said
-    assert "as it says above, and what is wrong stays to be mended; http serves. It is tried again every 0.01 s" in told
+    assert (
+        "as it says above, and what is wrong stays to be mended; the gateway serves. It is tried again every 0.01 s"
+        in told
+    )
 
 
 async def test_after_a_wrong_setting_that_was_mended_the_next_one_is_told(tmp_path: Path) -> None:

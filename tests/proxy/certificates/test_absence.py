@@ -69,7 +69,7 @@ STORIES = {
     "on its way": (
         OBTAINS,
         sight(HEALTHY),
-        "the certificate is being obtained; the log and `scripts/acme status` tell how far it is",
+        "no certificate has been obtained yet; the log and `scripts/acme once` tell what it waits for",
     ),
     "nobody obtains any": (
         settings(),

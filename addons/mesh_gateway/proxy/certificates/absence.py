@@ -13,7 +13,7 @@ MOST_NAMED = 5
 def why_no_https(settings: Settings, sight: Sight | None, now: float) -> str:
     """The reason as of `now` (epoch seconds), where no certificate serves. For the admin port: it quotes messages.
 
-    Five cases: nobody has looked yet; files cannot serve; obtaining them failed; they are being obtained; nobody does.
+    Five cases: nobody has looked yet; files cannot serve; obtaining them failed; none has been obtained yet; nobody does.
     """
     return f"https is not served yet: {_reason(settings, sight, now)}"
 
@@ -26,7 +26,7 @@ def _reason(settings: Settings, sight: Sight | None, now: float) -> str:
     if failed := _failure(sight.renewals.records, settings.server_domain):
         return _told(failed, now)
     if settings.acme and settings.ssl_email:
-        return "the certificate is being obtained; the log and `scripts/acme status` tell how far it is"
+        return "no certificate has been obtained yet; the log and `scripts/acme once` tell what it waits for"
     missing = "ACME is off" if settings.ssl_email else "SSL_EMAIL is not set"
     return f"there is no certificate in CERT_DIR, and {missing}, so none is obtained (docs/certificates.md)"
 
