@@ -30,21 +30,28 @@ def new_account_key() -> bytes:
 def read_key(path: Path) -> JWK:
     """Raises AcmeError (STORE) when there is none or it is none."""
     try:
-        key = load_pem_private_key(read_regular(path, MOST_BYTES), None)
+        key = jwk_of(read_regular(path, MOST_BYTES))
     except OSError as error:
         raise AcmeError(ErrorKind.STORE, f"The account's key {path} cannot be read: {error.strerror}") from error
+    if key is None:
+        text = f"The account's key {path} is no EC or RSA key in PEM; put it back, or move it away for a new account"
+        raise AcmeError(ErrorKind.STORE, text)
+    return key
+
+
+def jwk_of(pem: bytes) -> JWK | None:
+    """A private key as requests to a CA are signed with it (RFC 8555 6.2); None for what is no EC or RSA key in PEM."""
+    try:
+        key = load_pem_private_key(pem, None)
     except (ValueError, TypeError):  # TypeError: it wants a password
-        key = None
+        return None
     match key:
         case ec.EllipticCurvePrivateKey():
             return JWKEC(key=key)
         case rsa.RSAPrivateKey():
             return JWKRSA(key=key)
         case _:
-            text = (
-                f"The account's key {path} is no EC or RSA key in PEM; put it back, or move it away for a new account"
-            )
-            raise AcmeError(ErrorKind.STORE, text)
+            return None
 
 
 def keep_key(folder: Path) -> JWK:

@@ -5,11 +5,10 @@ from enum import IntEnum, unique
 
 import acme.client
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
-from josepy.jwk import JWK, JWKEC, JWKRSA
+from josepy.jwk import JWK
 
 from acme_client.account import Account, NetworkFor
+from acme_client.account_key import jwk_of
 from acme_client.directory import fetch_directory
 from acme_client.errors import AcmeError, ErrorKind
 from acme_client.network import RefusedError, making_sense
@@ -61,18 +60,10 @@ def _leaf(chain_pem: bytes) -> x509.Certificate:
 
 
 def _key(key_pem: bytes) -> JWK:
-    try:
-        key = load_pem_private_key(key_pem, None)
-    except (ValueError, TypeError):  # TypeError: it wants a password
-        key = None
-    match key:
-        case ec.EllipticCurvePrivateKey():
-            return JWKEC(key=key)
-        case rsa.RSAPrivateKey():
-            return JWKRSA(key=key)
-        case _:
-            text = "The key of what is to be revoked is no EC or RSA key in PEM"
-            raise AcmeError(ErrorKind.BAD_CERTIFICATE, text)
+    key = jwk_of(key_pem)
+    if key is None:
+        raise AcmeError(ErrorKind.BAD_CERTIFICATE, "The key of what is to be revoked is no EC or RSA key in PEM")
+    return key
 
 
 def _sent(client: acme.client.ClientV2, leaf: x509.Certificate, reason: RevocationReason) -> bool:
